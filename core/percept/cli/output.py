@@ -1,0 +1,56 @@
+"""What goes to stdout: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+store_option = click.option(
+    "--store", default="store", show_default=True, envvar="PERCEPT_STORE", help="Folder or URL of the results store."
+)
+
+
+def print_json(data: Any) -> None:
+    """Print JSON; NaN and infinities become null, which JSON has words for."""
+    click.echo(json.dumps(_plain(data), indent=2, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Print aligned columns under their names, numbers to the right; nothing for no rows."""
+    if not rows:
+        return
+    columns = list(columns) or list(rows[0])
+    numeric = {c: all(isinstance(r.get(c), int | float) for r in rows) for c in columns}
+    cells = [[_text(row.get(c)) for c in columns] for row in rows]
+    widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
+    for line in [list(columns), *cells]:
+        padded = (
+            text.rjust(width) if numeric[column] else text.ljust(width)
+            for text, width, column in zip(line, widths, columns, strict=True)
+        )
+        click.echo("  ".join(padded).rstrip())
+
+
+def _text(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 1000 else f"{value:.1f}"
+    return str(value)
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {str(k): _plain(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(v) for v in data]
+    if hasattr(data, "item"):  # numpy's scalars
+        return _plain(data.item())
+    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -1,0 +1,163 @@
+"""`percept recipe`: check, plan, show and run recipes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from percept.cli.complete import recipes
+from percept.cli.outcome import say
+from percept.cli.output import json_option, print_json, print_table, store_option
+
+if TYPE_CHECKING:
+    from percept.execution import Outcome
+    from percept.execution.plan import PlannedCell
+
+recipe_argument = click.argument("recipe", shell_complete=recipes)
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value: --set optimize.steps=50."
+)
+jobs_option = click.option("--jobs", "-j", default=1, show_default=True, type=click.IntRange(0), help="Cells at a time.")
+
+
+@click.group()
+def recipe() -> None:
+    """Check, plan and run recipes."""
+
+
+@recipe.command("list")
+@json_option
+def list_recipes(as_json: bool) -> None:
+    """List the recipes that installed packages ship."""
+    from percept.recipe import shipped
+
+    rows = [{"recipe": name, "file": str(path)} for name, path in shipped().items()]
+    print_json(rows) if as_json else print_table(rows)
+
+
+@recipe.command()
+@recipe_argument
+@set_option
+@store_option
+@jobs_option
+@click.option("--retry-failed", is_flag=True, help="Try again what diverged before.")
+@json_option
+def run(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, retry_failed: bool, as_json: bool) -> int:
+    """Do what RECIPE asks for and the store does not hold yet."""
+    from percept.execution import run_recipe
+
+    outcomes = run_recipe(recipe, store, jobs, overrides, retry_failed)
+    if as_json:
+        print_json([_outcome(o) for o in outcomes])
+    _summary(outcomes, store)
+    return 0 if all(o.status in ("ok", "done") for o in outcomes) else 1
+
+
+@recipe.command()
+@recipe_argument
+@set_option
+@json_option
+def check(recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Report every mistake of RECIPE, each with its line and column."""
+    from percept.execution.check import load_checked
+
+    loaded = load_checked(recipe, overrides)
+    if as_json:
+        print_json({"recipe": loaded.name, "cells": len(loaded.cells), "problems": []})
+    else:
+        say(f"{loaded.path}: no mistakes, {_count(len(loaded.cells), 'cell')}")
+
+
+@recipe.command()
+@recipe_argument
+@set_option
+@store_option
+@jobs_option
+@click.option("--timing/--no-timing", default=True, show_default=True, help="Time a few steps of each configuration.")
+@json_option
+def plan(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, timing: bool, as_json: bool) -> None:
+    """Print the cells of RECIPE, what is done already, and how long the rest will take."""
+    from percept.execution.check import load_checked
+    from percept.execution.estimate import estimate
+    from percept.execution.plan import Planner
+    from percept_store import Store
+
+    opened = Store(store)
+    cells = Planner(opened).plan(load_checked(recipe, overrides))
+    seconds = estimate(cells, opened, jobs) if timing else {}
+    rows = [_planned(cell, seconds.get(cell.key)) for cell in cells]
+    print_json(rows) if as_json else print_table(rows)
+    left = sum(cell.state in ("new", "resume", "assess") for cell in cells)
+    total = f", about {sum(seconds.values()) / max(1, jobs):.0f} s of training" if seconds else ""
+    say(f"{_count(len(cells), 'cell')}, {left} to do{total}")
+
+
+@recipe.command()
+@recipe_argument
+@set_option
+@click.option("--cell", type=int, help="Only the cell of this number, from 0.")
+@json_option
+def show(recipe: str, overrides: tuple[str, ...], cell: int | None, as_json: bool) -> None:
+    """Print the resolved cells of RECIPE: everything filled in."""
+    from percept.execution.check import load_checked
+    from percept.recipe import show as as_yaml
+
+    cells = load_checked(recipe, overrides).cells
+    if cell is not None:
+        if not 0 <= cell < len(cells):
+            raise click.UsageError(f"--cell {cell}: the recipe has cells 0 to {len(cells) - 1}")
+        cells = cells[cell : cell + 1]
+    if as_json:
+        print_json([{"factors": c.factors, **c.config} for c in cells])
+    else:
+        click.echo("---\n".join(as_yaml(c) for c in cells), nl=False)
+
+
+@recipe.command()
+def schema() -> None:
+    """Print a JSON Schema of recipes, with the installed components, for editors."""
+    from percept.recipe import json_schema
+    from percept.registry import registry
+
+    names: dict[str, list[str]] = {}
+    for component in registry().components():
+        names.setdefault(component.spec.kind, []).append(component.spec.name)
+    print_json(json_schema(names))
+
+
+def _planned(cell: PlannedCell, seconds: float | None) -> dict[str, Any]:
+    wanted = [c["use"] for c in cell.assessors]
+    return {
+        **cell.factors,
+        "run": cell.key[:12],
+        "state": cell.state,
+        "to assess": ",".join(wanted) or "–",
+        "seconds": seconds,
+        **({"error": cell.error} if cell.error else {}),
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "run": outcome.task.key,
+        "factors": dict(outcome.task.factors),
+        "status": outcome.status,
+        "error": outcome.error,
+    }
+
+
+def _summary(outcomes: list[Outcome], store: str) -> None:
+    counts = {"ok": "ran", "done": "done before", "failed": "failed", "stopped": "stopped"}
+    parts = [f"{n} {word}" for status, word in counts.items() if (n := sum(o.status == status for o in outcomes))]
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            say(f"failed: {outcome.task.label}: {outcome.error}")
+            context = click.get_current_context().find_root()
+            if context.obj["debug"] and outcome.traceback:
+                say(outcome.traceback)
+    say(f"{_count(len(outcomes), 'cell')}: {', '.join(parts)}; cube: {store}/cube.zarr")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,101 @@
+"""Everything that can be known to be wrong with a recipe before anything runs, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from percept.errors import RecipeError
+from percept.recipe import Cell, Recipe, load
+from percept.registry import registry
+from percept.registry.signature import has_parameter
+from percept.specs import DegradationSpec, DiscriminatorSpec, FidelityLossSpec, GeneratorSpec, Kind
+
+NOT_YET = ("fit", "benchmark")
+
+
+def load_checked(recipe: str, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Load a recipe and check it against the installed components. Raises RecipeError with all the mistakes."""
+    loaded = load(recipe, overrides, check_component=_check_component)
+    problems = [problem for cell in loaded.cells for problem in _cell_problems(cell)]
+    if problems:
+        raise RecipeError(list(dict.fromkeys(problems)))
+    return loaded
+
+
+def _check_component(kind: Kind, name: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return registry().problems(kind, name, dict(parameters))
+
+
+def _cell_problems(cell: Cell) -> Iterator[str]:
+    config = cell.config
+    for stage in NOT_YET:
+        if config.get(stage):
+            yield cell.problem(stage, f"the stage '{stage}' is not part of this version of percept")
+    if config.get("assess") and not config["data"].get("test"):
+        yield cell.problem("assess", "needs data.test: the images to be assessed")
+    yield from _generator_problems(cell)
+    if config.get("optimize"):
+        yield from _optimize_problems(cell)
+
+
+def _generator_problems(cell: Cell) -> Iterator[str]:
+    config = cell.config["generator"]
+    component = registry().find("generator", config["use"])
+    spec = component.spec
+    assert isinstance(spec, GeneratorSpec)
+    if cell.config.get("optimize") and not spec.trainable:
+        yield cell.problem("generator", f"'{spec.name}' has nothing to train; leave optimize out")
+    scale = _scale(cell.config)
+    stated = config["parameters"].get("scale", scale)
+    if scale is None:
+        return
+    if stated != scale:
+        yield cell.problem("generator", f"scale {stated}, but data.degrade makes images {scale}× smaller")
+    elif scale not in spec.scales and (scale != 1 or not has_parameter(component.target(), "scale")):
+        offers = ", ".join(map(str, spec.scales))
+        yield cell.problem("generator", f"'{spec.name}' offers scales {offers}, data.degrade makes images {scale}× smaller")
+
+
+def _optimize_problems(cell: Cell) -> Iterator[str]:
+    optimize, patch = cell.config["optimize"], cell.config["optimize"]["patch"]
+    if not cell.config["data"].get("train"):
+        yield cell.problem("optimize", "needs data.train: the images to train on")
+    scale = _scale(cell.config)
+    if scale and patch % scale:
+        yield cell.problem("optimize.patch", f"{patch} is no multiple of the degradation's scale {scale}")
+    for index, config in enumerate(optimize["fidelity"]):
+        spec = registry().find("fidelity_loss", config["use"]).spec
+        assert isinstance(spec, FidelityLossSpec)
+        if spec.min_size > patch:
+            where = f"optimize.fidelity[{index}]"
+            yield cell.problem(where, f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}")
+    yield from _adversarial_problems(cell, patch)
+
+
+def _adversarial_problems(cell: Cell, patch: int) -> Iterator[str]:
+    adversarial = cell.config["optimize"]["adversarial"]
+    if not adversarial or not adversarial["discriminator"]:
+        if not cell.config["optimize"]["fidelity"]:
+            yield cell.problem("optimize", "has no objective: give fidelity losses, or a discriminator")
+        return
+    spec = registry().find("discriminator", adversarial["discriminator"]["use"]).spec
+    assert isinstance(spec, DiscriminatorSpec)
+    if spec.min_size > patch:
+        where = "optimize.adversarial.discriminator"
+        yield cell.problem(where, f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}")
+
+
+def _scale(config: Mapping[str, Any]) -> int | None:
+    """The chain's magnification from the parameters alone, or None where only the data can tell."""
+    if not config["data"]["degrade"]:
+        return None
+    scale = 1
+    for link in config["data"]["degrade"]:
+        component = registry().find("degradation", link["use"])
+        assert isinstance(component.spec, DegradationSpec)
+        if component.spec.resizes:
+            built = registry().build("degradation", link["use"], **link["parameters"])
+            scale *= built.scale
+    return scale
+

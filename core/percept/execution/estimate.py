@@ -1,0 +1,65 @@
+"""How long a plan will take, from a few timed steps of each distinct configuration."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from percept.execution.local import cores
+from percept.execution.plan import PlannedCell
+from percept.stages.job import Job
+from percept.stages.optimize import build_trainer
+from percept.training.runtime import Runtime
+from percept.training.trainer import Trainer
+from percept_store import Store
+
+TIMED_STEPS = 3
+
+
+def estimate(cells: Sequence[PlannedCell], store: Store, jobs: int = 1) -> dict[str, float]:
+    """Run → seconds of training that remain, for the cells that train. Each distinct configuration is timed once.
+
+    Timing takes a first step that does not count and three that do, with and without the discriminator. With several
+    jobs each gets its share of the processors' threads, and the machine's total is about the sum divided by `jobs`.
+    """
+    timed: dict[str, tuple[float, float]] = {}
+    left: dict[str, float] = {}
+    for cell in cells:
+        if cell.state in ("new", "resume") and cell.config.get("optimize") and not cell.initial:
+            same = json.dumps([cell.config["generator"], cell.config["optimize"], cell.config["data"]], sort_keys=True)
+            if same not in timed:
+                timed[same] = _seconds_per_step(cell, store, max(1, cores() // max(1, jobs)))
+            left[cell.key] = _remaining(cell.config["optimize"], timed[same])
+    return left
+
+
+def _remaining(config: Mapping[str, Any], seconds: tuple[float, float]) -> float:
+    alone, together = seconds
+    adversarial = config["adversarial"] or {}
+    warm_up = min(adversarial.get("starts-at", 0), config["steps"]) if together else config["steps"]
+    return warm_up * alone + (config["steps"] - warm_up) * together
+
+
+def _seconds_per_step(cell: PlannedCell, store: Store, threads: int) -> tuple[float, float]:
+    """(without, with) the discriminator; 0 where there is none."""
+    runtime = Runtime.setup(cell.config["runtime"], cell.config["runtime"]["threads"] or threads)
+    job = Job(cell.config, cell.key, cell.recipe, cell.factors, store, runtime, Path())
+    trainer = build_trainer(job)
+    adversarial, trainer.adversarial = trainer.adversarial, None
+    alone = _timed(trainer)
+    if adversarial is None:
+        return alone, 0.0
+    adversarial.starts_at = 0
+    trainer.adversarial = adversarial
+    return alone, _timed(trainer)
+
+
+def _timed(trainer: Trainer) -> float:
+    trainer.advance()
+    started = time.perf_counter()
+    for _ in range(TIMED_STEPS):
+        trainer.advance()
+    return (time.perf_counter() - started) / TIMED_STEPS

@@ -1,0 +1,24 @@
+"""A run that several recipes contain is made once; each recipe's factors are noted on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from percept.execution.plan import PlannedCell
+from percept.stages.label import factors_of
+from percept.stages.record import now
+from percept_store import Record, Store
+
+
+def note_memberships(store: Store, cells: Sequence[PlannedCell]) -> None:
+    """Put a record of kind `membership` for each cell whose run exists but lacks this recipe's factors."""
+    for cell in cells:
+        record = store.ledger.latest("run", cell.key)
+        if record is None:
+            continue
+        factors = {**factors_of(cell.config), **cell.factors}
+        known = [record.header, *(r.header for r in store.ledger.records(kind="membership", key=cell.key))]
+        if any(factors.items() <= header["factors"].items() for header in known):
+            continue
+        header = {"created": now(), "recipe": cell.recipe, "factors": factors}
+        store.ledger.put(Record(kind="membership", key=cell.key, header=header))

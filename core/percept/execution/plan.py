@@ -1,0 +1,186 @@
+"""What a recipe asks for, against what the ledger holds: which cells are done, and what the others still need."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from percept.errors import InputError, PerceptError, RecipeError
+from percept.execution.identity import file_hash, run_key
+from percept.recipe import Cell, Recipe, load
+from percept.registry import registry
+from percept.stages.assess import options_of, test_key
+from percept.stages.build import build_dataset
+from percept.stages.label import factors_of
+from percept.stages.scoring import assessor_facts
+from percept_store import Store
+
+State = Literal["new", "resume", "assess", "done", "failed"]
+Test = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One cell with its name and what is left to do.
+
+    state      new · resume (a checkpoint is there) · assess (only scores are missing) · done · failed (`error` says why)
+    assessors  those whose scores are missing
+    initial    `generator` or `discriminator` → (run, part) that it starts from
+    """
+
+    recipe: str
+    config: Mapping[str, Any]
+    factors: Mapping[str, Any]
+    key: str
+    state: State
+    error: str = ""
+    assessors: tuple[Mapping[str, Any], ...] = ()
+    initial: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The matrix axes of the cell, `perceptual=gmsd seed=0`, or the recipe's name where there are none."""
+        return " ".join(f"{k}={v}" for k, v in self.factors.items()) or self.recipe
+
+
+class Planner:
+    """Plans recipes against one store. Datasets are fingerprinted once, recipes that others start from loaded once."""
+
+    def __init__(self, store: Store, retry_failed: bool = False) -> None:
+        self.store = store
+        self.retry_failed = retry_failed
+        self._fingerprint = functools.cache(_fingerprint)
+        self._stack: list[Path] = []
+
+    def plan(self, recipe: Recipe) -> list[PlannedCell]:
+        """Every cell once, those that others start from first. Raises RecipeError where an `init` leads nowhere."""
+        planned: dict[str, PlannedCell] = {}
+        for cell in recipe.cells:
+            for found in self._with_needs(recipe, cell):
+                planned.setdefault(found.key, found)
+        return list(planned.values())
+
+    def _with_needs(self, recipe: Recipe, cell: Cell) -> Iterable[PlannedCell]:
+        needs: list[PlannedCell] = []
+        names: dict[str, str] = {}
+        initial: dict[str, tuple[str, str]] = {}
+        try:
+            for kind, init in _inits(cell.config).items():
+                if isinstance(init, str):
+                    names[kind] = file_hash(Path(init).expanduser())
+                    continue
+                chain = self._source(recipe, cell, init)
+                needs += chain
+                initial[kind] = (chain[-1].key, init["part"] or kind)
+                names[kind] = "/".join(initial[kind])
+            return [*needs, self._planned(recipe, cell, names, initial)]
+        except RecipeError:
+            raise
+        except PerceptError as error:
+            return [*needs, _hopeless(recipe, cell, str(error))]
+
+    def _planned(
+        self, recipe: Recipe, cell: Cell, names: Mapping[str, str], initial: Mapping[str, tuple[str, str]]
+    ) -> PlannedCell:
+        config = cell.config
+        train = self._fingerprint(_frozen(config["data"]["train"]))[0] if config.get("optimize") else ""
+        key = run_key(config, train, names)
+        state, error = self._run_state(key)
+        missing = () if state == "failed" else self._missing(key, config)
+        if state == "done" and missing:
+            state = "assess"
+        return PlannedCell(recipe.name, config, cell.factors, key, state, error, missing, initial)
+
+    def _run_state(self, key: str) -> tuple[State, str]:
+        record = self.store.ledger.latest("run", key)
+        if record is None or (record.header["status"] == "failed" and not self._is_final(record.header)):
+            return ("resume" if (scratch_of(self.store, key) / "state.pt").exists() else "new"), ""
+        if record.header["status"] == "failed":
+            return "failed", f"failed before: {record.header['reason']} (--retry-failed tries again)"
+        return "done", ""
+
+    def _is_final(self, header: Mapping[str, Any]) -> bool:
+        return bool(header.get("final", True)) and not self.retry_failed
+
+    def _missing(self, key: str, config: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+        if not config.get("assess"):
+            return ()
+        fingerprint, size = self._fingerprint(_frozen(config["data"]["test"]))
+        test = test_key(config, fingerprint)
+        done = {
+            facts["key"]
+            for record in self.store.ledger.records(kind="assessment", key=key)
+            if record.header["test"] == test and len(record.header["images"]) == size
+            for facts in record.header["assessors"]
+        }
+        options = options_of(config)
+        return tuple(c for c in config["assess"]["with"] if _assessor_key(c, options) not in done)
+
+    def _source(self, recipe: Recipe, cell: Cell, init: Mapping[str, Any]) -> list[PlannedCell]:
+        source = _load_other(recipe, init["recipe"])
+        if source.path in [*self._stack, recipe.path]:
+            raise RecipeError([cell.problem("generator.init.recipe", f"{init['recipe']} starts from this recipe")])
+        matching = [c for c in source.cells if _matches(c, init["where"], cell.factors)]
+        if len(matching) != 1:
+            where = ", ".join(f"{k}: {v}" for k, v in init["where"].items()) or "nothing"
+            raise InputError(f"init: {len(matching)} cells of {init['recipe']} fit `where` ({where}); it must be one")
+        self._stack.append(recipe.path)
+        try:
+            return list(self._with_needs(source, matching[0]))
+        finally:
+            self._stack.pop()
+
+
+def scratch_of(store: Store, key: str) -> Path:
+    """The folder of a run's checkpoints: in a local store, else below the current directory."""
+    root = Path(store.root) if "://" not in str(store.root) else Path(".percept")
+    return root / "checkpoints" / key
+
+
+def _fingerprint(frozen: str) -> tuple[str, int]:
+    dataset = build_dataset(json.loads(frozen))
+    return dataset.fingerprint(), len(dataset)
+
+
+def _frozen(config: Mapping[str, Any]) -> str:
+    return json.dumps(config, sort_keys=True)
+
+
+def _assessor_key(config: Mapping[str, Any], options: Any) -> str:
+    key: str = assessor_facts(registry().find("assessor", config["use"]), config, options)["key"]
+    return key
+
+
+def _inits(config: Mapping[str, Any]) -> dict[str, Any]:
+    adversarial = (config.get("optimize") or {}).get("adversarial") or {}
+    found = {
+        "generator": config["generator"].get("init"),
+        "discriminator": (adversarial.get("discriminator") or {}).get("init"),
+    }
+    return {kind: init for kind, init in found.items() if init}
+
+
+def _load_other(recipe: Recipe, name: str) -> Recipe:
+    beside = recipe.path.parent / name
+    return load(str(beside) if beside.exists() else name)
+
+
+def _matches(cell: Cell, where: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
+    labels = {**factors_of(cell.config), **cell.factors}
+    wanted = dict(where)
+    if "seed" in cell.factors and "seed" in mine:
+        wanted.setdefault("seed", mine["seed"])
+    return all(labels.get(axis) == value for axis, value in wanted.items())
+
+
+def _hopeless(recipe: Recipe, cell: Cell, error: str) -> PlannedCell:
+    return PlannedCell(recipe.name, cell.config, cell.factors, f"unplanned-{cell.index}", "failed", error)
+
+
+def unresolved(cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+    """The cells with something left to do."""
+    return [c for c in cells if c.state in ("new", "resume", "assess")]

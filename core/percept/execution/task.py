@@ -1,0 +1,43 @@
+"""What travels to a worker and what comes back: paths and plain values only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell to be worked on, as plain JSON values. `needs` are the runs that must be there first."""
+
+    key: str
+    label: str
+    recipe: str
+    config: Mapping[str, Any]
+    factors: Mapping[str, Any]
+    store: str
+    scratch: str
+    threads: int
+    assessors: tuple[Mapping[str, Any], ...] = ()
+    initial: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The runs that this one starts from."""
+        return tuple(key for key, _ in self.initial.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended: `status` ok · failed · stopped · done (nothing was left to do), with the reason of a failure."""
+
+    task: Task
+    status: str
+    error: str = ""
+    traceback: str = field(default="", repr=False)

@@ -1,0 +1,165 @@
+"""One cell in a process of its own: `python -m percept.execution.worker` reads a task from stdin, and tells events.
+
+Events go to the original stdout, one JSON object a line; whatever a library prints goes to stderr. If nobody reads the
+events any more, the parent is gone and the worker leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from percept.errors import PerceptError
+from percept.stages.job import Event, Job, StoppedError
+
+
+def main() -> int:
+    """Work through the task; returns 0, 1 for a failure that was told, 130 if stopped."""
+    task = json.load(sys.stdin)
+    events = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    stop = threading.Event()
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    signal.signal(signal.SIGINT, asked)
+    signal.signal(signal.SIGTERM, asked)
+    return work(task, lambda event: _tell(events, event), stop)
+
+
+def work(task: dict[str, Any], emit: Any, stop: threading.Event) -> int:
+    """Do one task in this process: the run if it is not there yet, then its missing scores."""
+    try:
+        with _alone(Path(task["scratch"])):
+            _stages(task, emit, stop)
+    except StoppedError:
+        emit({"event": "end", "status": "stopped", "reason": ""})
+        return 130
+    except Exception as error:
+        if not isinstance(error, PerceptError):
+            traceback.print_exc()
+        emit({"event": "end", "status": "failed", "reason": reason_of(error), "traceback": traceback.format_exc()})
+        return 1
+    emit({"event": "end", "status": "ok", "reason": ""})
+    return 0
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for a record: percept's own errors speak for themselves, others carry their type."""
+    text = " ".join(str(error).split())
+    if isinstance(error, PerceptError) or type(error).__name__ == "StoreError":
+        return text
+    if "out of memory" in text.lower() or isinstance(error, MemoryError):
+        return f"out of memory; lower optimize.batch or optimize.patch ({text[:120]})"
+    return f"{type(error).__name__}: {text}"
+
+
+def _stages(task: dict[str, Any], emit: Any, stop: threading.Event) -> None:
+    from percept.stages import assess, optimize
+    from percept.stages.record import record_run
+    from percept.training.guard import DivergedError
+    from percept_store import StoreError
+
+    job = _job(task, emit, stop)
+    done = job.store.ledger.latest("run", job.key)
+    if done is None or done.header["status"] != "ok":
+        try:
+            if job.config.get("optimize"):
+                emit({"event": "stage", "stage": "optimize"})
+                optimize.run(job)
+            else:
+                record_run(job, "ok")
+        except (StoppedError, StoreError):
+            raise
+        except Exception as error:
+            # Only divergence would come again as it was; a missing file or too little memory can be mended.
+            record_run(job, "failed", reason=reason_of(error), final=isinstance(error, DivergedError))
+            raise
+    if task["assessors"]:
+        emit({"event": "stage", "stage": "assess"})
+        assess.run(job, task["assessors"])
+
+
+def _job(task: dict[str, Any], emit: Any, stop: threading.Event) -> Job:
+    from percept.training.runtime import Runtime
+    from percept_store import Store
+
+    store = Store(task["store"])
+    return Job(
+        config=task["config"],
+        key=task["key"],
+        recipe=task["recipe"],
+        factors=task["factors"],
+        store=store,
+        runtime=Runtime.setup(task["config"]["runtime"], task["threads"]),
+        scratch=Path(task["scratch"]),
+        initial={kind: _artefact(store, *source) for kind, source in task["initial"].items()},
+        emit=emit,
+        stop=stop,
+    )
+
+
+def _artefact(store: Any, key: str, part: str) -> str:
+    record = store.ledger.latest("run", key)
+    weights = record.header["weights"] if record else {}
+    if part not in weights:
+        raise PerceptError(f"init: run {key[:12]} has no weights of '{part}', only {', '.join(weights) or 'none'}")
+    name: str = weights[part]
+    return name
+
+
+@contextlib.contextmanager
+def _alone(scratch: Path) -> Iterator[None]:
+    """Hold the run's lock: a second process that wants the same run waits, and then finds it done."""
+    lock = _locked(scratch)
+    try:
+        yield
+    finally:
+        if not (scratch / "state.pt").exists():
+            with contextlib.suppress(OSError):
+                (scratch / "lock").unlink()
+                scratch.rmdir()
+        lock.close()
+
+
+def _locked(scratch: Path) -> IO[str]:
+    while True:
+        scratch.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            file = (scratch / "lock").open("w")
+            lock_file(file)
+            # Whoever held the lock before may have tidied the file away: then this lock guards nothing.
+            if (scratch / "lock").stat().st_ino == os.fstat(file.fileno()).st_ino:
+                return file
+
+
+def lock_file(file: IO[str]) -> None:
+    """Wait for an exclusive lock. Without fcntl two processes may do the same run twice; the ledger keeps one."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _tell(events: IO[str], event: Event) -> None:
+    try:
+        events.write(json.dumps(event) + "\n")
+    except BrokenPipeError:
+        os._exit(130)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

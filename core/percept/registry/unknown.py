@@ -1,0 +1,56 @@
+"""The answer to a name that no plugin offers: the nearest names, and the plugin to install or to mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from percept.registry.plugin import Plugin
+from percept.specs import Kind
+
+# Distributions of this project and what they offer, so that a missing one can be named.
+KNOWN: dict[str, tuple[str, ...]] = {
+    "percept-degradations": ("bicubic", "gaussian-noise", "jpeg"),
+    "percept-edsr": ("edsr",),
+    "percept-folders": ("folder",),
+    "percept-gmsd": ("gmsd",),
+    "percept-niqe": ("niqe",),
+    "percept-patchgan": ("patch",),
+    "percept-photos": ("photos",),
+    "percept-pixel": ("l1", "l2", "charbonnier", "psnr", "psnr-y"),
+    "percept-ssim": ("ssim", "ssim-rgb", "ms-ssim", "ms-ssim-rgb"),
+    "percept-vgg-discriminator": ("vanilla",),
+}
+
+
+def unknown_component(kind: Kind, name: str, plugins: Iterable[Plugin]) -> str:
+    """One line: that there is no such component, and what to do about it."""
+    plugins = tuple(plugins)
+    text = f"unknown {kind.replace('_', ' ')} '{name}'"
+    for distribution, names in KNOWN.items():
+        if name in names:
+            hint = _where_it_went(distribution, plugins)
+            if hint:
+                return f"{text}: {hint}"
+    others = sorted({s.kind for p in plugins for s in p.specs if s.name == name})
+    if others:
+        return f"{text}: there is {_article(others[0])} of that name, which cannot serve as {_article(kind)}"
+    names = sorted({s.name for p in plugins for s in p.specs if s.kind == kind})
+    near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
+    if near:
+        return f"{text}, did you mean {' or '.join(near)}?"
+    return f"{text}; installed: {', '.join(names) or 'none'}"
+
+
+def _where_it_went(distribution: str, plugins: tuple[Plugin, ...]) -> str:
+    for plugin in plugins:
+        if plugin.distribution == distribution:
+            if plugin.status == "blocked":
+                return f"{distribution} is blocked by PERCEPT_DISABLE_PLUGINS"
+            return f"{distribution} failed to load: {plugin.reason}" if plugin.status == "failed" else ""
+    return f"pip install {distribution}"
+
+
+def _article(kind: str) -> str:
+    words = kind.replace("_", " ")
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"

@@ -1,0 +1,120 @@
+"""The stage `assess`: restore whole images with a run's generator and score them with assessors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from percept.schema import Component, Field, List, Section
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from percept.stages.job import Job
+    from percept.stages.scoring import Judge, Options, Score
+
+SCHEMA = Section(
+    {
+        "with": Field(List(Component("assessor", Section({"label": Field(str)})), minimum=1, lone=True), required=True),
+        "crop-border": Field(int, default=0, minimum=0, doc="pixels cut from each side before scoring"),
+        "eight-bit": Field(bool, default=False, doc="round outputs to 8-bit levels before scoring"),
+        "keep-float": Field(bool, default=False, doc="keep the float outputs beside their PNGs"),
+    },
+    doc="score the outputs",
+)
+
+Row = tuple[dict[str, Any], "list[Score]"]
+
+
+def run(job: Job, assessors: Sequence[Mapping[str, Any]] | None = None) -> None:
+    """Score the run's outputs on `data.test` with `assessors` (default: all of `assess.with`), and record the scores.
+
+    An assessor that fails on an image fails there alone: that cell carries status and reason, the others go on. So
+    does an image that cannot be read. Raises DataError if the test images are absent.
+    """
+    from percept.stages.build import build_dataset
+    from percept.stages.scoring import build_assessors
+
+    started = time.monotonic()
+    dataset = build_dataset(job.config["data"]["test"])
+    options = options_of(job.config)
+    judges = build_assessors(assessors or job.config["assess"]["with"], options, job.runtime.device)
+    rows = _rows(job, dataset, judges)
+    _record(job, judges, rows, test_key(job.config, dataset.fingerprint()), time.monotonic() - started)
+
+
+def options_of(config: Mapping[str, Any]) -> Options:
+    """How `assess` wants images brought before the assessors."""
+    from percept.stages.scoring import Options
+
+    return Options(config["assess"]["crop-border"], config["assess"]["eight-bit"])
+
+
+def test_key(config: Mapping[str, Any], fingerprint: str) -> str:
+    """Names the test set as it is used: its data and what is done to it."""
+    import hashlib
+    import json
+
+    identity = [config["data"]["test"], fingerprint, config["data"]["degrade"]]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _rows(job: Job, dataset: Any, judges: Sequence[Judge]) -> list[Row]:
+    from percept.stages.build import build_degrade
+    from percept.stages.outputs import Outputs
+
+    outputs = Outputs(job, build_degrade(job.config["data"]["degrade"]))
+    label = job.config["data"]["test"].get("label") or getattr(dataset, "label", job.config["data"]["test"]["use"])
+    rows = []
+    for index, name in enumerate(dataset.ids):
+        facts, scores = _assess_one(job, dataset, index, outputs, judges)
+        rows.append(({"id": f"{label}/{name}", "dataset": label, **facts}, scores))
+        job.emit({"event": "assessed", "image": name, "number": index + 1, "of": len(dataset)})
+    return rows
+
+
+def _assess_one(job: Job, dataset: Any, index: int, outputs: Any, judges: Sequence[Judge]) -> Row:
+    from percept.errors import ImageError
+    from percept.stages.scoring import FAILED, Score
+
+    try:
+        restored = outputs.restore(dataset[index])
+    except ImageError as error:
+        nothing = {"sha256": "", "height": 0, "width": 0, "reference": "", "input": "", "output": "", "output_float": ""}
+        return nothing, [Score(float("nan"), FAILED, str(error)) for _ in judges]
+    facts = {
+        "sha256": _content_hash(restored.target),
+        "height": restored.target.shape[-2],
+        "width": restored.target.shape[-1],
+        **outputs.artefacts(restored, job.config["assess"]["keep-float"]),
+    }
+    return facts, [judge.score(restored.output, restored.target) for judge in judges]
+
+
+def _content_hash(image: Tensor) -> str:
+    import hashlib
+
+    return hashlib.sha256(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).hexdigest()
+
+
+def _record(job: Job, judges: Sequence[Judge], rows: Sequence[Row], test: str, seconds: float) -> None:
+    import numpy as np
+
+    from percept.stages.record import now, provenance
+    from percept_store import Record
+
+    header = {
+        "created": now(),
+        "seconds": seconds,
+        "test": test,
+        "assessors": [judge.facts for judge in judges],
+        "images": [facts for facts, _ in rows],
+        "reasons": {f"{a},{i}": s.reason for i, (_, row) in enumerate(rows) for a, s in enumerate(row) if s.reason},
+        "provenance": provenance(job),
+    }
+    arrays = {
+        "score": np.array([[s.value for s in row] for _, row in rows], dtype=np.float64).reshape(-1, len(judges)).T.copy(),
+        "status": np.array([[s.status for s in row] for _, row in rows], dtype=np.uint8).reshape(-1, len(judges)).T.copy(),
+    }
+    job.store.ledger.put(Record(kind="assessment", key=job.key, header=header, arrays=arrays))

@@ -1,0 +1,35 @@
+"""Short names for what a cell is made of: the coordinates that people select runs by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def component_label(config: Mapping[str, Any] | None) -> str:
+    """`ssim`, or `ssim(window=7)` where parameters are given, or the recipe's own `label`; `none` for nothing."""
+    if not config:
+        return "none"
+    if config.get("label"):
+        return str(config["label"])
+    inside = ", ".join(f"{k}={v}" for k, v in sorted(config["parameters"].items()))
+    return f"{config['use']}({inside})" if inside else str(config["use"])
+
+
+def factors_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The factors that every run has: generator, discriminator, fidelity_loss, objective, seed."""
+    optimize = config.get("optimize") or {}
+    adversarial = optimize.get("adversarial") or {}
+    discriminator = adversarial.get("discriminator")
+    return {
+        "generator": config["generator"]["use"],
+        "discriminator": discriminator["use"] if discriminator else "none",
+        "fidelity_loss": "+".join(_weighted(c) for c in optimize.get("fidelity", [])) or "none",
+        "objective": adversarial["objective"] if discriminator else "none",
+        "seed": config["seed"],
+    }
+
+
+def _weighted(config: Mapping[str, Any]) -> str:
+    weight = config["weight"]
+    return component_label(config) if weight == 1 else f"{weight:g}*{component_label(config)}"

@@ -1,0 +1,167 @@
+"""What a check is, and what a suite of them has to offer."""
+
+from __future__ import annotations
+
+import functools
+import unittest
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from percept.errors import DataError, ImageError, PerceptError
+from percept.registry import Component, Registry, label
+from percept.registry.signature import has_parameter
+from percept.specs import Spec
+
+S = TypeVar("S", bound=Spec)
+Method = Callable[[Any], None]
+
+_APPLIES = "percept_applies"
+
+
+class ConformanceError(PerceptError, AssertionError):
+    """A component does not meet its contract: one line that says which component, which check, and what happened."""
+
+
+class CheckSkipped(unittest.SkipTest):  # noqa: N818  # it is no error; pytest and unittest both report it as a skip
+    """A check cannot be made here, and why: files are absent, or the component cannot even be built."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One requirement on one component.
+
+    name  what `known_failures` calls it, unique within the component
+    run   returns None if the requirement is met; raises ConformanceError if not, CheckSkipped if nobody can tell here
+    doc   the requirement, in one sentence
+    """
+
+    name: str
+    run: Callable[[], None]
+    doc: str
+
+
+def check(applies: Callable[[Any], bool] = lambda _: True) -> Callable[[Method], Method]:
+    """Mark a suite's method as a check, named as the method but with hyphens, for the suites where `applies` holds."""
+
+    def mark(method: Method) -> Method:
+        setattr(method, _APPLIES, applies)
+        return method
+
+    return mark
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ConformanceError with `message` unless `condition` holds."""
+    if not condition:
+        raise ConformanceError(message)
+
+
+def require_image_error(call: Callable[[], object], what: str) -> None:
+    """Require that `call` raises ImageError with a message of one line; `what` says what it was given."""
+    try:
+        call()
+    except ImageError as error:
+        require("\n" not in str(error).strip() and bool(str(error)), f"{what}: its ImageError is not one line")
+    except Exception as error:
+        raise ConformanceError(f"{what}: raises {_describe(error)}, not ImageError") from error
+    else:
+        raise ConformanceError(f"{what}: accepted, not refused with ImageError")
+
+
+class Suite(Generic[S]):
+    """The checks of one kind, on one component built with `parameters`.
+
+    The random numbers that a check or a constructor draws are the same in every run, and leave torch's generator alone.
+    """
+
+    def __init__(self, component: Component, parameters: Mapping[str, Any]) -> None:
+        self.component = component
+        self.spec: S = component.spec  # type: ignore[assignment]  # checks_for pairs the suite with the spec's kind
+        self.parameters = dict(parameters)
+
+    @functools.cached_property
+    def subject(self) -> Any:
+        """The component, built once for all checks that leave it as it is."""
+        return self.rebuilt()
+
+    def rebuilt(self, seed: int = 0, **more: Any) -> Any:
+        """A fresh component whose random parameters follow from `seed`. Raises CheckSkipped if it cannot be built."""
+        try:
+            return self.build(seed, **more)
+        except CheckSkipped:
+            raise
+        except Exception as error:
+            raise CheckSkipped(f"it cannot be built: {_describe(error)}") from error
+
+    def build(self, seed: int = 0, **more: Any) -> Any:
+        """Build it; errors are the component's own, but for absent files, which raise CheckSkipped."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            try:
+                return self._construct({**self.parameters, **more})
+            except DataError as error:
+                if not self.may_lack_files:
+                    raise
+                raise CheckSkipped(str(error)) from error
+
+    @property
+    def may_lack_files(self) -> bool:
+        """Whether a DataError of the constructor means that files are absent here, which is no fault."""
+        return bool(self.spec.weights)
+
+    def takes(self, parameter: str) -> bool:
+        """Whether the target has a parameter of that name."""
+        return has_parameter(self.component.target(), parameter)
+
+    def checks(self) -> list[Check]:
+        """Those that apply, in the order of definition, base classes first."""
+        names = {name: None for cls in reversed(type(self).__mro__) for name in vars(cls)}
+        methods = [getattr(self, name) for name in names if hasattr(getattr(type(self), name), _APPLIES)]
+        found = [self._check(m.__name__.replace("_", "-"), m) for m in methods if getattr(m, _APPLIES)(self)]
+        if self.spec.known_failures:
+            found.append(self._check("known-failures", functools.partial(self._known_failures, {c.name for c in found})))
+        return found
+
+    @check()
+    def builds(self) -> None:
+        """It can be built, and has the methods that its kind must have."""
+        self.verify_interface(self.build())
+
+    def verify_interface(self, built: Any) -> None:
+        """Raise ConformanceError unless `built` is what this kind must be."""
+        raise NotImplementedError
+
+    def _construct(self, parameters: dict[str, Any]) -> Any:
+        return Registry([self.component.plugin]).build(self.spec.kind, self.spec.name, **parameters)
+
+    def _check(self, name: str, method: Callable[[], None]) -> Check:
+        where = f"{label(self.spec.kind)} '{self.spec.name}' ({self.component.plugin.distribution}): {name}"
+        doc = " ".join((getattr(method, "__doc__", None) or "").split())
+        return Check(name, functools.partial(_run, method, where), doc)
+
+    def _known_failures(self, names: set[str]) -> None:
+        """Every key of the spec's known_failures names a check."""
+        unknown = sorted(set(self.spec.known_failures) - names)
+        require(not unknown, f"names no check of this component: {', '.join(unknown)}; it has {', '.join(sorted(names))}")
+
+
+def _run(method: Callable[[], None], where: str) -> None:
+    """Run one check with numbers of its own; whatever it raises becomes one line that starts with `where`."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            method()
+    except CheckSkipped:
+        raise
+    except ConformanceError as error:
+        raise ConformanceError(f"{where}: {error}") from error.__cause__
+    except Exception as error:
+        raise ConformanceError(f"{where}: raises {_describe(error)}") from error
+
+
+def _describe(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

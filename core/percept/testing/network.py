@@ -1,0 +1,56 @@
+"""What generators and discriminators, networks that are trained and saved, must do alike."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from percept.specs import DiscriminatorSpec, GeneratorSpec
+from percept.testing.check import Suite, require
+from percept.training.checkpoint import to_bytes
+
+N = TypeVar("N", GeneratorSpec, DiscriminatorSpec)
+
+
+class NetworkSuite(Suite[N]):
+    """A network's checks share one in eval mode, `subject`; what trains builds its own."""
+
+    def verify_interface(self, built: Any) -> None:
+        require(isinstance(built, nn.Module), f"{type(built).__name__} is no nn.Module")
+
+    def respond(self, inputs: Tensor) -> Tensor:
+        """What the network gives in eval mode, without a gradient."""
+        return respond(self.subject, inputs)
+
+    def require_same_after_loading(self, inputs: Tensor) -> None:
+        """Raise ConformanceError unless weights, written as safetensors, make another one of its kind the same."""
+        from safetensors.torch import load
+
+        first, second = self.rebuilt(seed=0), self.rebuilt(seed=1)
+        second.load_state_dict(load(to_bytes(first)))
+        difference = (respond(first, inputs) - respond(second, inputs)).abs().max().item()
+        require(difference == 0, f"with the same weights loaded, outputs differ by {difference:.3g}")
+
+
+def respond(network: nn.Module, inputs: Tensor) -> Tensor:
+    """`network(inputs)` in eval mode, without a gradient."""
+    network.eval()
+    with torch.no_grad():
+        outputs: Tensor = network(inputs)
+    return outputs
+
+
+def require_sound_step(network: nn.Module, loss: Tensor) -> None:
+    """One step of Adam on `loss`. Raises ConformanceError unless every gradient is there and finite, and it moves."""
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    require(bool(trained), "there is no parameter to train")
+    before = {name: p.detach().clone() for name, p in trained.items()}
+    optimizer = torch.optim.Adam(trained.values(), lr=1e-3)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+    for name, parameter in trained.items():
+        require(parameter.grad is not None, f"{name} gets no gradient")
+        require(bool(parameter.grad.isfinite().all()), f"the gradient of {name} is not finite")  # type: ignore[union-attr]  # the line above
+    optimizer.step()
+    require(any(not torch.equal(before[name], p) for name, p in trained.items()), "no parameter changed")

@@ -1,0 +1,1 @@
+"""What `optimize` and `fit` share: objectives, patches, optimisers, averaging, checkpoints, the NaN guard."""

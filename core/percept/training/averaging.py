@@ -1,0 +1,14 @@
+"""Exponential moving average of a generator's weights."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+
+def averaged(module: nn.Module, decay: float) -> AveragedModel:
+    """A copy whose `update_parameters(module)` averages parameters and *copies* buffers.
+
+    Averaging buffers, too, would pull a spectral norm's vectors off the unit sphere, and outputs explode.
+    """
+    return AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)

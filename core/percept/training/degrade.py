@@ -1,0 +1,30 @@
+"""A chain of degradations, applied in the recipe's order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from percept.contracts import Degradation
+
+
+class Chain:
+    """Several degradations as one: target (N, 3, H, W) → degraded (N, 3, H/scale, W/scale). May be empty."""
+
+    def __init__(self, links: Sequence[Degradation], stochastic: bool) -> None:
+        self.links = tuple(links)
+        self.stochastic = stochastic
+        self.scale = math.prod(link.scale for link in self.links)
+
+    def __call__(self, target: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        for link in self.links:
+            target = link(target, rng)
+        return target
+
+    def crop(self, image: Tensor) -> Tensor:
+        """(…, H, W) cut at the right and bottom to multiples of the scale, as the field does."""
+        height, width = (size - size % self.scale for size in image.shape[-2:])
+        return image[..., :height, :width]

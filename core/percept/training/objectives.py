@@ -1,0 +1,69 @@
+"""Adversarial objectives: what a discriminator and a generator minimise, given the logits of real and fake images.
+
+Logits are (N, 1, h, w), positive for real. Losses are scalars, means over images and positions. The two terms of a
+discriminator's loss are added, except for `relativistic`, which halves both sums as ESRGAN's published weights expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu, softplus
+
+
+@dataclass(frozen=True)
+class Objective:
+    """`discriminator(real, fake)` and `generator(real, fake)` → scalar losses.
+
+    needs_real  the generator's loss looks at the real logits, too
+    penalty     weight of the gradient penalty that the discriminator's loss carries
+    """
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    needs_real: bool = False
+    penalty: float = 0.0
+
+
+def _relativistic(real: Tensor, fake: Tensor) -> Tensor:
+    return 0.5 * (softplus(-(real - fake.mean())).mean() + softplus(fake - real.mean()).mean())
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    # Goodfellow et al. 2014, arXiv:1406.2661, with the non-saturating generator loss of its section 3.
+    "vanilla": Objective(
+        lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
+        lambda _, fake: softplus(-fake).mean(),
+    ),
+    # Lim & Ye 2017, arXiv:1705.02894, eq. 5.
+    "hinge": Objective(
+        lambda real, fake: relu(1 - real).mean() + relu(1 + fake).mean(),
+        lambda _, fake: -fake.mean(),
+    ),
+    # Mao et al. 2017, arXiv:1611.04076, eq. 9: a = 0, b = c = 1, without the factor of one half.
+    "lsgan": Objective(
+        lambda real, fake: (real - 1).square().mean() + fake.square().mean(),
+        lambda _, fake: (fake - 1).square().mean(),
+    ),
+    # Gulrajani et al. 2017, arXiv:1704.00028, eq. 3, with its λ = 10.
+    "wgan-gp": Objective(lambda real, fake: fake.mean() - real.mean(), lambda _, fake: -fake.mean(), penalty=10.0),
+    # Relativistic average GAN: Jolicoeur-Martineau 2018, arXiv:1807.00734; ESRGAN, arXiv:1809.00219, eq. 1 and 2.
+    "relativistic": Objective(_relativistic, lambda real, fake: _relativistic(fake, real), needs_real=True),
+}
+
+
+def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
+    """E[(‖∇D(x̂)‖₂ − 1)²] at random points x̂ between real and fake (N, 3, H, W); arXiv:1704.00028, eq. 3.
+
+    A map of logits counts by its mean, so that the penalty does not grow with the number of patches.
+    """
+    mix = torch.rand(real.shape[0], 1, 1, 1, generator=rng).to(real)
+    between = torch.lerp(real, fake, mix).requires_grad_(True)
+    logits = discriminator(between).flatten(1).mean(1)
+    (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
+    # The norm's own gradient is infinite at zero, which a discriminator that ignores its input reaches.
+    norm = (gradient.flatten(1).square().sum(1) + 1e-12).sqrt()
+    return (norm - 1).square().mean()
