@@ -17,32 +17,38 @@ __all__ = ["assessor", "dataset", "degradation", "discriminator", "fidelity_loss
 
 def generator(name: str, **parameters: Any) -> Generator:
     """Build the generator `name`. Raises ComponentError if it is unknown, broken, or does not take a parameter."""
-    return _build("generator", name, parameters)
+    built: Generator = _build("generator", name, parameters)
+    return built
 
 
 def discriminator(name: str, **parameters: Any) -> Discriminator:
     """Build the discriminator `name`; errors as in `generator`."""
-    return _build("discriminator", name, parameters)
+    built: Discriminator = _build("discriminator", name, parameters)
+    return built
 
 
 def fidelity_loss(name: str, **parameters: Any) -> FidelityLoss:
     """Build the fidelity loss `name`; errors as in `generator`."""
-    return _build("fidelity_loss", name, parameters)
+    built: FidelityLoss = _build("fidelity_loss", name, parameters)
+    return built
 
 
 def assessor(name: str, **parameters: Any) -> Assessor:
     """Build the assessor `name`; errors as in `generator`."""
-    return _build("assessor", name, parameters)
+    built: Assessor = _build("assessor", name, parameters)
+    return built
 
 
 def dataset(name: str, **parameters: Any) -> Dataset:
     """Build the dataset `name`; raises DataError, too, if its files are absent."""
-    return _build("dataset", name, parameters)
+    built: Dataset = _build("dataset", name, parameters)
+    return built
 
 
 def degradation(name: str, **parameters: Any) -> Degradation:
     """Build the degradation `name`; errors as in `generator`."""
-    return _build("degradation", name, parameters)
+    built: Degradation = _build("degradation", name, parameters)
+    return built
 
 
 def run(recipe: str, store: str = "store", jobs: int = 1, overrides: tuple[str, ...] = ()) -> list[Outcome]:

@@ -92,7 +92,7 @@ class Degradation(Protocol):
 
 @dataclass(frozen=True)
 class Rating:
-    """What people said of an image: mean opinion score, its standard deviation (NaN if unknown), and what was done to it."""
+    """What people said of an image: mean opinion score, its standard deviation or NaN, and what was done to it."""
 
     mos: float
     std: float = float("nan")
@@ -139,7 +139,7 @@ class Dataset(Protocol):
 
 
 def check_images(images: Tensor, who: str, min_size: int = 1) -> None:
-    """Raise ImageError unless `images` is (N, 3, H, W), floating point, with H, W ≥ `min_size`; `who` names the asker."""
+    """Raise ImageError, in the name of `who`, unless `images` is (N, 3, H, W), floating point, H and W ≥ `min_size`."""
     if images.ndim != 4 or images.shape[1] != 3:
         raise ImageError(f"{who} takes (N, 3, H, W), not {tuple(images.shape)}")
     if not images.is_floating_point():
@@ -153,5 +153,7 @@ def check_pair(output: Tensor, target: Tensor, who: str, min_size: int = 1) -> N
     """`check_images` for both, and that their height and width agree; one of the two batch sizes may be 1."""
     check_images(output, who, min_size)
     check_images(target, who, min_size)
-    if output.shape[-2:] != target.shape[-2:] or (output.shape[0] != target.shape[0] and 1 not in (output.shape[0], target.shape[0])):
+    if output.shape[-2:] != target.shape[-2:] or (
+        output.shape[0] != target.shape[0] and 1 not in (output.shape[0], target.shape[0])
+    ):
         raise ImageError(f"{who}: shapes differ: {tuple(output.shape)} against {tuple(target.shape)}")

@@ -62,7 +62,9 @@ class Spec:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"component name {self.name!r}: use lower case, digits and single hyphens, as in 'ms-ssim'")
+            raise ValueError(
+                f"component name {self.name!r}: use lower case, digits and single hyphens, as in 'ms-ssim'"
+            )
         if not _TARGET.fullmatch(self.target):
             raise ValueError(f"{self.name}: target {self.target!r} is not 'package.module:attribute'")
 

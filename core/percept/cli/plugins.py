@@ -76,8 +76,8 @@ def check(name: str, kind: str | None, as_json: bool) -> int:
 
     rows: list[dict[str, Any]] = []
     for component in _named(name, kind):
-        for result in run_checks(component.spec.kind, component.qualified):
-            rows.append({"kind": component.spec.kind, **dataclasses.asdict(result)})
+        results = run_checks(component.spec.kind, component.qualified)
+        rows += [{"kind": component.spec.kind, **dataclasses.asdict(result)} for result in results]
     print_json(rows) if as_json else print_table(rows, ("kind", "check", "status", "reason"))
     bad = [row for row in rows if row["status"] in ("failed", "unexpected-pass")]
     say(f"{name}: {len(rows) - len(bad)} of {len(rows)} checks as they should be")
@@ -125,11 +125,19 @@ def _described(component: Component) -> dict[str, Any]:
     except ComponentError as error:
         parameters = str(error)
     plugin = f"{component.plugin.distribution} {component.plugin.version}"
-    return {"kind": component.spec.kind, **facts, "version": component.version, "plugin": plugin, "parameters": parameters}
+    return {
+        "kind": component.spec.kind,
+        **facts,
+        "version": component.version,
+        "plugin": plugin,
+        "parameters": parameters,
+    }
 
 
 def _as_json(plugin: Plugin) -> dict[str, Any]:
-    facts = {f: getattr(plugin, f) for f in ("name", "distribution", "version", "module", "status", "reason", "seconds")}
+    facts = {
+        f: getattr(plugin, f) for f in ("name", "distribution", "version", "module", "status", "reason", "seconds")
+    }
     return {**facts, "components": [{"kind": s.kind, "name": s.name, "summary": s.summary} for s in plugin.specs]}
 
 

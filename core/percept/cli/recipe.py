@@ -18,7 +18,9 @@ recipe_argument = click.argument("recipe", shell_complete=recipes)
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value: --set optimize.steps=50."
 )
-jobs_option = click.option("--jobs", "-j", default=1, show_default=True, type=click.IntRange(0), help="Cells at a time.")
+jobs_option = click.option(
+    "--jobs", "-j", default=1, show_default=True, type=click.IntRange(0), help="Cells at a time."
+)
 
 
 @click.group()
@@ -78,10 +80,11 @@ def check(recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
 @json_option
 def plan(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, timing: bool, as_json: bool) -> None:
     """Print the cells of RECIPE, what is done already, and how long the rest will take."""
+    from percept_store import Store
+
     from percept.execution.check import load_checked
     from percept.execution.estimate import estimate
     from percept.execution.plan import Planner
-    from percept_store import Store
 
     opened = Store(store)
     cells = Planner(opened).plan(load_checked(recipe, overrides))

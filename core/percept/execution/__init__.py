@@ -29,11 +29,12 @@ def run_recipe(
 
     Raises RecipeError if the recipe has mistakes; whatever happens to one cell is in its outcome.
     """
+    from percept_store import Store
+
     from percept.execution.check import load_checked
     from percept.execution.membership import note_memberships
     from percept.execution.plan import Planner, unresolved
     from percept.execution.progress import progress
-    from percept_store import Store
 
     opened = Store(store)
     cells = Planner(opened, retry_failed).plan(load_checked(recipe, overrides))
@@ -48,9 +49,10 @@ def run_recipe(
 
 def task_of(cell: PlannedCell, store: str, jobs: int) -> Task:
     """The task of a planned cell, its threads being a fair share of the processors unless the recipe says how many."""
+    from percept_store import Store
+
     from percept.execution.local import cores
     from percept.execution.plan import scratch_of
-    from percept_store import Store
 
     threads = cell.config["runtime"]["threads"] or max(1, cores() // max(1, jobs))
     return Task(
@@ -81,4 +83,3 @@ def _work(tasks: list[Task], jobs: int, listener: Listener) -> list[Outcome]:
 
 def _settled(cell: PlannedCell, store: str, jobs: int) -> Outcome:
     return Outcome(task_of(cell, store, jobs), cell.state, cell.error)
-

@@ -54,7 +54,9 @@ def _generator_problems(cell: Cell) -> Iterator[str]:
         yield cell.problem("generator", f"scale {stated}, but data.degrade makes images {scale}× smaller")
     elif scale not in spec.scales and (scale != 1 or not has_parameter(component.target(), "scale")):
         offers = ", ".join(map(str, spec.scales))
-        yield cell.problem("generator", f"'{spec.name}' offers scales {offers}, data.degrade makes images {scale}× smaller")
+        yield cell.problem(
+            "generator", f"'{spec.name}' offers scales {offers}, data.degrade makes images {scale}× smaller"
+        )
 
 
 def _optimize_problems(cell: Cell) -> Iterator[str]:
@@ -98,4 +100,3 @@ def _scale(config: Mapping[str, Any]) -> int | None:
             built = registry().build("degradation", link["use"], **link["parameters"])
             scale *= built.scale
     return scale
-

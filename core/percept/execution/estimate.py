@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from percept_store import Store
+
 from percept.execution.local import cores
 from percept.execution.plan import PlannedCell
 from percept.stages.job import Job
 from percept.stages.optimize import build_trainer
 from percept.training.runtime import Runtime
 from percept.training.trainer import Trainer
-from percept_store import Store
 
 TIMED_STEPS = 3
 
@@ -40,7 +41,8 @@ def _remaining(config: Mapping[str, Any], seconds: tuple[float, float]) -> float
     alone, together = seconds
     adversarial = config["adversarial"] or {}
     warm_up = min(adversarial.get("starts-at", 0), config["steps"]) if together else config["steps"]
-    return warm_up * alone + (config["steps"] - warm_up) * together
+    seconds: float = warm_up * alone + (config["steps"] - warm_up) * together
+    return seconds
 
 
 def _seconds_per_step(cell: PlannedCell, store: Store, threads: int) -> tuple[float, float]:

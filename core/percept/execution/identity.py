@@ -55,7 +55,10 @@ def _optimize(config: Mapping[str, Any]) -> dict[str, Any]:
     kept["fidelity"] = [[c["weight"], _component("fidelity_loss", c)] for c in config["fidelity"]]
     adversarial = config["adversarial"]
     if adversarial and adversarial["discriminator"]:
-        kept["adversarial"] = {**adversarial, "discriminator": _component("discriminator", adversarial["discriminator"])}
+        kept["adversarial"] = {
+            **adversarial,
+            "discriminator": _component("discriminator", adversarial["discriminator"]),
+        }
     else:
         kept["adversarial"] = None
     return kept

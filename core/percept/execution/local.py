@@ -29,7 +29,7 @@ class _Running:
 
 
 class LocalExecutor:
-    """Runs tasks in subprocesses. A crash costs one attempt at one cell; the next attempt goes on from its checkpoint."""
+    """Runs tasks in subprocesses. A crash costs one attempt at one cell; the next goes on from its checkpoint."""
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from percept_store import Record, Store
+
 from percept.execution.plan import PlannedCell
 from percept.stages.label import factors_of
 from percept.stages.record import now
-from percept_store import Record, Store
 
 
 def note_memberships(store: Store, cells: Sequence[PlannedCell]) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from percept_store import Store
+
 from percept.errors import InputError, PerceptError, RecipeError
 from percept.execution.identity import file_hash, run_key
 from percept.recipe import Cell, Recipe, load
@@ -17,7 +19,6 @@ from percept.stages.assess import options_of, test_key
 from percept.stages.build import build_dataset
 from percept.stages.label import factors_of
 from percept.stages.scoring import assessor_facts
-from percept_store import Store
 
 State = Literal["new", "resume", "assess", "done", "failed"]
 Test = tuple[str, int]
@@ -27,7 +28,7 @@ Test = tuple[str, int]
 class PlannedCell:
     """One cell with its name and what is left to do.
 
-    state      new · resume (a checkpoint is there) · assess (only scores are missing) · done · failed (`error` says why)
+    state      new · resume (from a checkpoint) · assess (only scores are missing) · done · failed (`error` says why)
     assessors  those whose scores are missing
     initial    `generator` or `discriminator` → (run, part) that it starts from
     """

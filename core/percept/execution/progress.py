@@ -54,7 +54,9 @@ class PlainProgress:
     def ended(self, outcome: Outcome) -> None:
         self.finished += 1
         seconds = time.monotonic() - self._began.get(outcome.task.key, time.monotonic())
-        how = f"done in {seconds:.1f} s" if outcome.status == "ok" else f"{outcome.status}: {outcome.error}".rstrip(": ")
+        how = (
+            f"done in {seconds:.1f} s" if outcome.status == "ok" else f"{outcome.status}: {outcome.error}".rstrip(": ")
+        )
         self._line(f"{outcome.task.label}: {how}")
 
     def close(self) -> None:

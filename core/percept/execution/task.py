@@ -35,7 +35,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended: `status` ok · failed · stopped · done (nothing was left to do), with the reason of a failure."""
+    """How a cell ended: `status` ok · failed · stopped · done (nothing was left), with the reason of a failure."""
 
     task: Task
     status: str

@@ -67,10 +67,11 @@ def reason_of(error: BaseException) -> str:
 
 
 def _stages(task: dict[str, Any], emit: Any, stop: threading.Event) -> None:
+    from percept_store import StoreError
+
     from percept.stages import assess, optimize
     from percept.stages.record import record_run
     from percept.training.guard import DivergedError
-    from percept_store import StoreError
 
     job = _job(task, emit, stop)
     done = job.store.ledger.latest("run", job.key)
@@ -93,8 +94,9 @@ def _stages(task: dict[str, Any], emit: Any, stop: threading.Event) -> None:
 
 
 def _job(task: dict[str, Any], emit: Any, stop: threading.Event) -> Job:
-    from percept.training.runtime import Runtime
     from percept_store import Store
+
+    from percept.training.runtime import Runtime
 
     store = Store(task["store"])
     return Job(

@@ -109,7 +109,7 @@ def _checked(kind: Kind, hook: str, offered: object) -> Iterator[Spec]:
 
 
 def _check_spelling(module: ModuleType) -> None:
-    """pluggy tells of marked functions that are no hook; this tells of those that somebody forgot to mark, too."""
+    """Pluggy tells of marked functions that are no hook; this tells of those that somebody forgot to mark, too."""
     for name in vars(module):
         if name.startswith("percept_") and callable(getattr(module, name)):
             if name not in HOOKS.values():

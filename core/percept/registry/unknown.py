@@ -35,11 +35,11 @@ def unknown_component(kind: Kind, name: str, plugins: Iterable[Plugin]) -> str:
     others = sorted({s.kind for p in plugins for s in p.specs if s.name == name})
     if others:
         return f"{text}: there is {_article(others[0])} of that name, which cannot serve as {_article(kind)}"
-    names = sorted({s.name for p in plugins for s in p.specs if s.kind == kind})
-    near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
+    installed = sorted({s.name for p in plugins for s in p.specs if s.kind == kind})
+    near = difflib.get_close_matches(name, installed, 3, cutoff=0.5)
     if near:
         return f"{text}, did you mean {' or '.join(near)}?"
-    return f"{text}; installed: {', '.join(names) or 'none'}"
+    return f"{text}; installed: {', '.join(installed) or 'none'}"
 
 
 def _where_it_went(distribution: str, plugins: tuple[Plugin, ...]) -> str:

@@ -81,7 +81,15 @@ def _assess_one(job: Job, dataset: Any, index: int, outputs: Any, judges: Sequen
     try:
         restored = outputs.restore(dataset[index])
     except ImageError as error:
-        nothing = {"sha256": "", "height": 0, "width": 0, "reference": "", "input": "", "output": "", "output_float": ""}
+        nothing = {
+            "sha256": "",
+            "height": 0,
+            "width": 0,
+            "reference": "",
+            "input": "",
+            "output": "",
+            "output_float": "",
+        }
         return nothing, [Score(float("nan"), FAILED, str(error)) for _ in judges]
     facts = {
         "sha256": _content_hash(restored.target),
@@ -100,9 +108,9 @@ def _content_hash(image: Tensor) -> str:
 
 def _record(job: Job, judges: Sequence[Judge], rows: Sequence[Row], test: str, seconds: float) -> None:
     import numpy as np
+    from percept_store import Record
 
     from percept.stages.record import now, provenance
-    from percept_store import Record
 
     header = {
         "created": now(),
@@ -114,7 +122,11 @@ def _record(job: Job, judges: Sequence[Judge], rows: Sequence[Row], test: str, s
         "provenance": provenance(job),
     }
     arrays = {
-        "score": np.array([[s.value for s in row] for _, row in rows], dtype=np.float64).reshape(-1, len(judges)).T.copy(),
-        "status": np.array([[s.status for s in row] for _, row in rows], dtype=np.uint8).reshape(-1, len(judges)).T.copy(),
+        "score": np.array([[s.value for s in row] for _, row in rows], dtype=np.float64)
+        .reshape(-1, len(judges))
+        .T.copy(),
+        "status": np.array([[s.status for s in row] for _, row in rows], dtype=np.uint8)
+        .reshape(-1, len(judges))
+        .T.copy(),
     }
     job.store.ledger.put(Record(kind="assessment", key=job.key, header=header, arrays=arrays))

@@ -43,9 +43,13 @@ def build_generator(job: Job, scale: int) -> nn.Module:
     if has_parameter(component.target(), "scale"):
         stated = parameters.setdefault("scale", scale)
         if stated != scale:
-            raise InputError(f"generator '{config['use']}': scale {stated}, but data.degrade makes images {scale}× smaller")
+            raise InputError(
+                f"generator '{config['use']}': scale {stated}, but data.degrade makes images {scale}× smaller"
+            )
     elif scale != 1:
-        raise ComponentError(f"generator '{config['use']}' keeps the size, but data.degrade makes images {scale}× smaller")
+        raise ComponentError(
+            f"generator '{config['use']}' keeps the size, but data.degrade makes images {scale}× smaller"
+        )
     return _start(job, "generator", config, parameters)
 
 

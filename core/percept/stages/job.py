@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from percept.training.runtime import Runtime
     from percept_store import Store
+
+    from percept.training.runtime import Runtime
 
 Event = dict[str, Any]
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from percept_store import Record
+
 from percept import __version__
 from percept.registry import registry
 from percept.stages.job import Job
 from percept.stages.label import factors_of
-from percept_store import Record
 
 
 def record_run(
@@ -52,7 +53,7 @@ def provenance(job: Job) -> dict[str, Any]:
 
 
 def now() -> str:
-    """This moment, UTC, ISO 8601 with microseconds."""
+    """The present moment, UTC, ISO 8601 with microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 

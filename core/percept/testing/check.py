@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import unittest
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ S = TypeVar("S", bound=Spec)
 Method = Callable[[Any], None]
 
 _APPLIES = "percept_applies"
+KNOWN_DOC = "Every key of the spec's known_failures names a check of the component."
 
 
 class ConformanceError(PerceptError, AssertionError):
     """A component does not meet its contract: one line that says which component, which check, and what happened."""
 
 
-class CheckSkipped(unittest.SkipTest):  # noqa: N818  # it is no error; pytest and unittest both report it as a skip
+class CheckSkipped(unittest.SkipTest):  # it is no error; pytest and unittest both report it as a skip
     """A check cannot be made here, and why: files are absent, or the component cannot even be built."""
 
 
@@ -120,9 +122,11 @@ class Suite(Generic[S]):
         """Those that apply, in the order of definition, base classes first."""
         names = {name: None for cls in reversed(type(self).__mro__) for name in vars(cls)}
         methods = [getattr(self, name) for name in names if hasattr(getattr(type(self), name), _APPLIES)]
-        found = [self._check(m.__name__.replace("_", "-"), m) for m in methods if getattr(m, _APPLIES)(self)]
+        due = [method for method in methods if getattr(method, _APPLIES)(self)]
+        found = [self._check(m.__name__.replace("_", "-"), m, inspect.getdoc(m) or "") for m in due]
         if self.spec.known_failures:
-            found.append(self._check("known-failures", functools.partial(self._known_failures, {c.name for c in found})))
+            names = {c.name for c in found}
+            found.append(self._check("known-failures", lambda: self._require_known(names), KNOWN_DOC))
         return found
 
     @check()
@@ -137,15 +141,15 @@ class Suite(Generic[S]):
     def _construct(self, parameters: dict[str, Any]) -> Any:
         return Registry([self.component.plugin]).build(self.spec.kind, self.spec.name, **parameters)
 
-    def _check(self, name: str, method: Callable[[], None]) -> Check:
+    def _check(self, name: str, method: Callable[[], None], doc: str) -> Check:
         where = f"{label(self.spec.kind)} '{self.spec.name}' ({self.component.plugin.distribution}): {name}"
-        doc = " ".join((getattr(method, "__doc__", None) or "").split())
-        return Check(name, functools.partial(_run, method, where), doc)
+        return Check(name, functools.partial(_run, method, where), " ".join(doc.split()))
 
-    def _known_failures(self, names: set[str]) -> None:
-        """Every key of the spec's known_failures names a check."""
-        unknown = sorted(set(self.spec.known_failures) - names)
-        require(not unknown, f"names no check of this component: {', '.join(unknown)}; it has {', '.join(sorted(names))}")
+    def _require_known(self, names: set[str]) -> None:
+        unknown = ", ".join(sorted(set(self.spec.known_failures) - names))
+        require(
+            not unknown, f"the spec names {unknown}, which is no check of this component; {', '.join(sorted(names))}"
+        )
 
 
 def _run(method: Callable[[], None], where: str) -> None:

@@ -6,8 +6,7 @@ import contextlib
 import itertools
 import re
 import tempfile
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +14,9 @@ from torch import Tensor
 from percept.contracts import Rating, Sample
 from percept.specs import DatasetSpec
 from percept.testing.check import Suite, check, require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOOKED_AT = 3  # samples of each split: decoding photographs takes time
 UNION = "all"
@@ -66,7 +68,8 @@ class DatasetSuite(Suite[DatasetSpec]):
             for index in range(min(LOOKED_AT, len(dataset))):
                 sample = dataset[index]
                 require(isinstance(sample, Sample), f"{where}sample {index} is a {type(sample).__name__}, not a Sample")
-                require(sample.id == dataset.ids[index], f"{where}sample {index} is {sample.id!r}, not {dataset.ids[index]!r}")
+                wanted = dataset.ids[index]
+                require(sample.id == wanted, f"{where}sample {index} is {sample.id!r}, not {wanted!r}")
                 self._verify(sample, f"{where}{sample.id}: ")
 
     @check()
@@ -81,13 +84,15 @@ class DatasetSuite(Suite[DatasetSpec]):
 
     @check()
     def fingerprint(self) -> None:
-        """`fingerprint()` is hexadecimal, the same every time and from any current directory; splits differ in theirs."""
+        """`fingerprint()` is hexadecimal, the same every time and in any current directory; each split has its own."""
         marks: dict[str, str] = {}
         with _elsewhere():
             moved = {where: dataset.fingerprint() for where, dataset in self._rebuilt()}
         for where, dataset in self.datasets():
             marks[where] = dataset.fingerprint()
-            require(bool(re.fullmatch("[0-9a-f]{16,}", marks[where])), f"{where}{marks[where]!r} is no hexadecimal hash")
+            require(
+                bool(re.fullmatch("[0-9a-f]{16,}", marks[where])), f"{where}{marks[where]!r} is no hexadecimal hash"
+            )
             require(dataset.fingerprint() == marks[where], f"{where}asked twice, it differs")
             require(moved[where] == marks[where], f"{where}depends on the current directory, or on who built it")
         require(len(set(marks.values())) == len(marks), "two splits have the same")
@@ -114,8 +119,10 @@ class DatasetSuite(Suite[DatasetSpec]):
         _require_image(sample.target, f"{where}target")
         if sample.degraded is not None:
             _require_image(sample.degraded, f"{where}degraded")
-            fits = all(large % small == 0 for large, small in zip(sample.target.shape, sample.degraded.shape, strict=True))
-            require(fits, f"{where}degraded {tuple(sample.degraded.shape)} is no fraction of {tuple(sample.target.shape)}")
+            large, small = tuple(sample.target.shape), tuple(sample.degraded.shape)
+            scale = large[1] // small[1]
+            fits = large[1:] == (small[1] * scale, small[2] * scale)
+            require(fits, f"{where}degraded {small} is no whole fraction of the target's {large}")
         for image in sample.targets:
             _require_image(image, f"{where}targets")
             require(image.shape == sample.target.shape, f"{where}a further ground truth is of another size")
@@ -138,7 +145,7 @@ def _require_image(image: Any, what: str) -> None:
     require(image.dtype == torch.float32, f"{what} is {image.dtype}, not float32")
     require(image.ndim == 3 and image.shape[0] == 3, f"{what} is {tuple(image.shape)}, not (3, H, W)")
     low, high = image.min().item(), image.max().item()
-    require(0 <= low and high <= 1, f"{what} has values from {low:.4g} to {high:.4g}, outside of [0, 1]")
+    require(low >= 0 and high <= 1, f"{what} has values from {low:.4g} to {high:.4g}, outside of [0, 1]")
 
 
 @contextlib.contextmanager

@@ -44,7 +44,9 @@ class DegradationSuite(Suite[DegradationSpec]):
         target = self.target
         degraded = self.degrade(target)
         expected = (2, 3, *(side // self.subject.scale for side in target.shape[-2:]))
-        require(tuple(degraded.shape) == expected, f"{tuple(target.shape)} gives {tuple(degraded.shape)}, not {expected}")
+        require(
+            tuple(degraded.shape) == expected, f"{tuple(target.shape)} gives {tuple(degraded.shape)}, not {expected}"
+        )
         require(degraded.dtype == target.dtype, f"{target.dtype} gives {degraded.dtype}")
         require(degraded.device == target.device, f"from {target.device} to {degraded.device}")
 
@@ -67,8 +69,8 @@ class DegradationSuite(Suite[DegradationSpec]):
     def stochastic(self) -> None:
         """Another seed gives another image if, and only if, the spec says stochastic."""
         same = torch.equal(self.degrade(self.target, seed=0), self.degrade(self.target, seed=1))
-        found = "the same image" if same else "another image"
-        require(same != self.spec.stochastic, f"another seed gives {found}, its spec says stochastic={self.spec.stochastic}")
+        found = f"another seed gives {'the same image' if same else 'another image'}"
+        require(same != self.spec.stochastic, f"{found}, its spec says stochastic={self.spec.stochastic}")
 
     @check(lambda suite: not suite.spec.stochastic)
     def batch_independence(self) -> None:

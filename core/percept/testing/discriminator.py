@@ -109,4 +109,6 @@ class DiscriminatorSuite(NetworkSuite[DiscriminatorSpec]):
         if self.spec.output == "pixel":
             require((rows, columns) == (height, width), f"{rule}: not (2, 1, {height}, {width})")
         else:
-            require((rows * columns == 1) == (self.spec.output == "image"), f"{rule}: 1×1 is for `image`, and only for it")
+            require(
+                (rows * columns == 1) == (self.spec.output == "image"), f"{rule}: 1×1 is for `image`, and only for it"
+            )

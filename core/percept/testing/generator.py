@@ -43,7 +43,7 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
         """Inputs (count, 3, height, width), or (count, frames, 3, height, width) if it is a temporal one."""
         if not self.spec.temporal:
             return images.natural(count, height, width)
-        return images.natural(count * FRAMES, height, width).unflatten(0, (count, FRAMES))
+        return images.natural(count * FRAMES, height, width).reshape(count, FRAMES, 3, height, width)
 
     @check()
     def builds(self) -> None:

@@ -29,7 +29,7 @@ def uniform_noise(count: int, height: int, width: int) -> Tensor:
 
 def flat(value: float, count: int, height: int, width: int) -> Tensor:
     """One grey everywhere: 0 is black, 1 is white."""
-    return torch.full((count, 3, height, width), value)
+    return torch.full((count, 3, height, width), float(value))
 
 
 def saturated(count: int, height: int, width: int) -> Tensor:
@@ -64,7 +64,8 @@ def _pink(white: Tensor) -> Tensor:
     rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     frequency = (rows.square() + columns.square()).sqrt().clamp_min(1 / max(height, width))
     pink = torch.fft.irfft2(torch.fft.rfft2(white) / frequency, s=(height, width))
-    return pink / pink.square().mean((-2, -1), keepdim=True).sqrt().clamp_min(1e-6)
+    standardised: Tensor = pink / pink.square().mean((-2, -1), keepdim=True).sqrt().clamp_min(1e-6)
+    return standardised
 
 
 def _half_planes(count: int, height: int, width: int, rng: torch.Generator) -> Tensor:

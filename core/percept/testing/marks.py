@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from percept.errors import ComponentError
 from percept.registry import Component, registry
-from percept.specs import Kind
 from percept.testing.suites import checks_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pytest
+
+    from percept.specs import Kind
 
 
 def parametrize(name: str, kind: Kind | None = None, **parameters: Any) -> pytest.MarkDecorator:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,6 +11,9 @@ from torch import Tensor
 from percept.specs import MetricSpec
 from percept.testing import images
 from percept.testing.check import ConformanceError, Suite, check, require, require_image_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 M = TypeVar("M", bound=MetricSpec)
 
@@ -21,7 +23,7 @@ LEAST_SIDE = 48
 
 def has_reference(suite: MetricSuite[Any]) -> bool:
     """Whether the metric compares an image with its own reference."""
-    return suite.spec.reference == "full"
+    return bool(suite.spec.reference == "full")
 
 
 class MetricSuite(Suite[M]):
@@ -90,8 +92,9 @@ class MetricSuite(Suite[M]):
         for i, (candidate, own) in enumerate(zip(candidates, reference, strict=True)):
             require_close(self.measure(candidate[None], own[None]), together[i], f"image {i} alone and in its batch")
         extremes = [images.flat(value, 1, self.side, self.side) for value in (0, 1)]
-        others = self.measure(torch.cat([*extremes, candidates.flip(0)]), torch.cat([*extremes[::-1], reference.flip(0)]))
-        require_close(others.flatten()[2:].flip(0), together, "among other images, in another order,")
+        mixed = torch.cat([*extremes, candidates.flip(0)]), torch.cat([*extremes[::-1], reference.flip(0)])
+        others = self.measure(*mixed).flatten()[2:].flip(0)
+        require_close(others, together, "among other images, in another order,")
 
     @check()
     def sizes(self) -> None:
@@ -205,10 +208,8 @@ def require_finite(values: Tensor, what: str) -> None:
     require(bool(values.isfinite().all()), f"{what}: {_listed(values)}")
 
 
-def require_close(
-    first: Tensor, second: Tensor, what: str, relative: float = 1e-5, absolute: float = 1e-7
-) -> None:
-    """Raise ConformanceError unless |first - second| ≤ relative · |second| + absolute; `what` says where they are from."""
+def require_close(first: Tensor, second: Tensor, what: str, relative: float = 1e-5, absolute: float = 1e-7) -> None:
+    """Raise ConformanceError unless |first - second| ≤ relative · |second| + absolute; `what` names both."""
     first, second = first.flatten(), second.flatten()
     require(first.shape == second.shape, f"{what}: {first.numel()} values against {second.numel()}")
     if not torch.allclose(first, second, rtol=relative, atol=absolute, equal_nan=True):

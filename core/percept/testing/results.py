@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from percept.registry import Component, registry
-from percept.specs import Kind
 from percept.testing.check import Check, CheckSkipped, ConformanceError
 from percept.testing.suites import checks_for
+
+if TYPE_CHECKING:
+    from percept.specs import Kind
 
 Status = Literal["ok", "failed", "expected", "unexpected-pass", "skipped"]
 

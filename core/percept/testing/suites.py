@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from percept.registry import Component
-from percept.specs import Kind
 from percept.testing.assessor import AssessorSuite
-from percept.testing.check import Check, Suite
 from percept.testing.dataset import DatasetSuite
 from percept.testing.degradation import DegradationSuite
 from percept.testing.discriminator import DiscriminatorSuite
 from percept.testing.fidelity_loss import FidelityLossSuite
 from percept.testing.generator import GeneratorSuite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from percept.registry import Component
+    from percept.specs import Kind
+    from percept.testing.check import Check, Suite
 
 SUITES: Mapping[Kind, type[Suite[Any]]] = {
     "generator": GeneratorSuite,

@@ -27,7 +27,7 @@ class Adversary:
         self.rng = rng
 
     def update(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """One step of the discriminator on (N, 3, H, W) each; returns its losses. A step that is not finite is skipped."""
+        """One step of the discriminator on (N, 3, H, W) each; returns its losses. One that is not finite is skipped."""
         self.discriminator.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
         logits = self.discriminator(torch.cat([real, fake.detach()]))

@@ -1,0 +1,49 @@
+# Everything runs in virtual environments beside this file; the only needs are Python ≥ 3.11, git and make.
+PYTHON ?= python3
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+PLUGINS := $(wildcard plugins/*)
+PACKAGES := -e results_store[report] -e . $(addprefix -e ,$(PLUGINS))
+SOURCES := $(wildcard plugins/*/src)
+SPACE := $(subst ,, )
+FILES := pyproject.toml constraints.txt requirements-dev.txt results_store/pyproject.toml $(wildcard plugins/*/pyproject.toml)
+
+.PHONY: demo test lint docs clean
+
+# Environment, installation, quickstart recipe, report: says where the cube and the report are.
+demo: .venv/installed
+	.venv/bin/percept recipe run quickstart --store demo-store --jobs $(JOBS)
+	.venv/bin/percept cube report --store demo-store --out demo-store/report.html
+	@echo "cube:   $(CURDIR)/demo-store/cube.zarr"
+	@echo "report: $(CURDIR)/demo-store/report.html"
+
+# Environment with everything, all checks, all tests.
+test: lint
+	.venv-test/bin/pytest
+
+# Style and types.
+lint: .venv-test/installed
+	.venv-test/bin/ruff check .
+	.venv-test/bin/ruff format --check .
+	MYPYPATH=$(subst $(SPACE),:,core results_store/src $(SOURCES)) .venv-test/bin/mypy core/percept results_store/src/percept_store $(wildcard plugins/*/src/*)
+
+# The generated parts of docs/reference.
+docs: .venv-test/installed
+	.venv-test/bin/python docs/generate.py
+
+# Remove the environments and the demonstration's results.
+clean:
+	rm -rf .venv .venv-test demo-store
+
+.venv/installed: $(FILES)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "percept needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(PACKAGES)
+	touch $@
+
+.venv-test/installed: $(FILES)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "percept needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv-test
+	.venv-test/bin/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables -r requirements-dev.txt
+	.venv-test/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(PACKAGES)
+	touch $@
