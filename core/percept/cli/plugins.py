@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,6 +83,18 @@ def check(name: str, kind: str | None, as_json: bool) -> int:
     bad = [row for row in rows if row["status"] in ("failed", "unexpected-pass")]
     say(f"{name}: {len(rows) - len(bad)} of {len(rows)} checks as they should be")
     return 1 if bad else 0
+
+
+@plugins.command()
+@click.argument("name")
+@click.option("--into", default=".", show_default=True, type=click.Path(path_type=Path), help="Folder to write it in.")
+def new(name: str, into: Path) -> None:
+    """Start a plugin for a metric called NAME: a working package, to be made your own."""
+    from percept.scaffold import new_plugin
+
+    for path in new_plugin(name, into):
+        click.echo(path)
+    say(f"next: pip install -e {into / f'percept-{name}'} && percept plugins check {name}")
 
 
 def _named(name: str, kind: str | None) -> list[Component]:

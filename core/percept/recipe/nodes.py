@@ -1,7 +1,7 @@
 """YAML text → nodes that know their line and column; a stricter YAML than PyYAML's own.
 
-Numbers are decimal (`1e-4`, `.5`, `010` is 10), the truth values are `true` and `false` alone, and there are no dates, no
-sexagesimals, no tags and no merge keys; a key that stands twice is a problem.
+Numbers are decimal (`1e-4`, `.5`, `010` is 10), the truth values are `true` and `false` alone, and there are no dates,
+no sexagesimals, no tags and no merge keys; a key that stands twice is a problem.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Place = Callable[["Mark"], Position]
 
 def parse(text: str, place: Place, findings: Findings) -> Node | None:
     """The one document of `text`, or None if it is empty or no YAML; its problems go to `findings`."""
-    loader = _Loader(text) if text.isprintable() else _loader(text, place, findings)
+    loader = _loader(text, place, findings)
     if loader is None:
         return None
     try:
@@ -47,7 +47,7 @@ def parse(text: str, place: Place, findings: Findings) -> Node | None:
 
 
 def scalar(text: str) -> Any:
-    """The value of a plain (unquoted) scalar: None, bool, int, float, or the text itself. Floats may overflow to inf."""
+    """The value of a plain (unquoted) scalar: None, bool, int, float (inf if it is too large), or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     if INTEGER.fullmatch(text):
@@ -66,7 +66,7 @@ class _Loader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it so
         if getattr(event, "tag", None) is not None:
             self.tagged.append(event.start_mark)
         if self._depth > DEEPEST:
@@ -83,7 +83,7 @@ def _loader(text: str, place: Place, findings: Findings) -> _Loader | None:
         return _Loader(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        mark = yaml.Mark("", error.position, before.count("\n"), error.position - before.rfind("\n") - 1, None, None)
+        mark = yaml.Mark("", error.position, before.count("\n"), error.position - before.rfind("\n") - 1, None, 0)
         findings.add(place(mark), "", f"not valid YAML: character U+{ord(text[error.position]):04X} must be escaped")
         return None
 
@@ -134,6 +134,7 @@ class _Builder:
         if isinstance(source, yaml.SequenceNode):
             parts = [self._node(child, join(path, i)) for i, child in enumerate(source.value)]
             return Node([node for node, _, _ in parts], position), *_extent(parts)
+        assert isinstance(source, yaml.ScalarNode)
         return Node(self._scalar(source, position, path), position), 1, 1
 
     def _map(self, source: yaml.MappingNode, position: Position, path: str) -> tuple[Node, int, int]:
@@ -147,7 +148,7 @@ class _Builder:
                 continue
             parts.append(self._node(child, join(path, key)))
             if key in values:
-                self.findings.add(at, join(path, key), f"is given twice, first in line {keys[key].line}")
+                self.findings.add(at, join(path, key), f"is given twice, first at {keys[key]}")
             else:
                 values[key], keys[key] = parts[-1][0], at
         return Node(values, position, keys), *_extent(parts)
@@ -163,7 +164,7 @@ class _Builder:
             return str(source.value)
         return None
 
-    def _scalar(self, source: yaml.Node, position: Position, path: str) -> Any:
+    def _scalar(self, source: yaml.ScalarNode, position: Position, path: str) -> Any:
         text = source.value
         if _SURROGATE.search(text):
             self.findings.add(position, path, "half a surrogate pair is no character")

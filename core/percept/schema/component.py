@@ -45,7 +45,7 @@ class Component(Schema):
 
     def read(self, node: Node, path: str, findings: Findings) -> dict[str, Any] | None:
         if isinstance(node.value, dict):
-            return self._read_map(_spliced(node), path, findings)
+            return self._read_map(spliced(node), path, findings)
         return self._component(node, path, Node({}, node.position), path, findings)
 
     def to_json_schema(self, names: Names) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Component(Schema):
         findings.uses.append(Use(self.kind, use.value, values, places, tuple(self.reserved.fields)))
 
 
-def _spliced(node: Node) -> Node:
+def spliced(node: Node) -> Node:
     """`{use: {use: a, x: 1}, y: 2}` as `{use: a, x: 1, y: 2}`."""
     inner = node.value.get("use")
     if inner is None or not isinstance(inner.value, dict):

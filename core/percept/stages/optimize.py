@@ -215,7 +215,8 @@ def _adversarial(job: Job) -> Adversarial | None:
         return None
     discriminator = build_discriminator(job).train()
     optimizer = build_optimizer(discriminator.parameters(), adversarial["optimizer"] or config["optimizer"])
-    schedule = build_schedule(optimizer, config["schedule"], config["steps"])
+    trained = max(1, config["steps"] - adversarial["starts-at"])
+    schedule = build_schedule(optimizer, config["schedule"], trained)
     rng = torch.Generator().manual_seed(seed_of(job.config["seed"], "adversary"))
     adversary = Adversary(discriminator, adversarial["objective"], optimizer, rng)
     return Adversarial(adversary, schedule, adversarial["weight"], adversarial["starts-at"])

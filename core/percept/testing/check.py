@@ -90,13 +90,15 @@ class Suite(Generic[S]):
         return self.rebuilt()
 
     def rebuilt(self, seed: int = 0, **more: Any) -> Any:
-        """A fresh component whose random parameters follow from `seed`. Raises CheckSkipped if it cannot be built."""
+        """A fresh component whose random parameters follow from `seed`. Raises CheckSkipped if `builds` would fail."""
         try:
-            return self.build(seed, **more)
+            built = self.build(seed, **more)
+            self.verify_interface(built)
         except CheckSkipped:
             raise
         except Exception as error:
-            raise CheckSkipped(f"it cannot be built: {_describe(error)}") from error
+            raise CheckSkipped(f"it does not build: {_describe(error)}") from error
+        return built
 
     def build(self, seed: int = 0, **more: Any) -> Any:
         """Build it; errors are the component's own, but for absent files, which raise CheckSkipped."""
@@ -120,8 +122,8 @@ class Suite(Generic[S]):
 
     def checks(self) -> list[Check]:
         """Those that apply, in the order of definition, base classes first."""
-        names = {name: None for cls in reversed(type(self).__mro__) for name in vars(cls)}
-        methods = [getattr(self, name) for name in names if hasattr(getattr(type(self), name), _APPLIES)]
+        ordered = {name: None for cls in reversed(type(self).__mro__) for name in vars(cls)}
+        methods = [getattr(self, name) for name in ordered if hasattr(getattr(type(self), name), _APPLIES)]
         due = [method for method in methods if getattr(method, _APPLIES)(self)]
         found = [self._check(m.__name__.replace("_", "-"), m, inspect.getdoc(m) or "") for m in due]
         if self.spec.known_failures:
@@ -147,9 +149,7 @@ class Suite(Generic[S]):
 
     def _require_known(self, names: set[str]) -> None:
         unknown = ", ".join(sorted(set(self.spec.known_failures) - names))
-        require(
-            not unknown, f"the spec names {unknown}, which is no check of this component; {', '.join(sorted(names))}"
-        )
+        require(not unknown, f"{unknown}: no such check of this component; it has {', '.join(sorted(names))}")
 
 
 def _run(method: Callable[[], None], where: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 3  # samples of each split: decoding photographs takes time
 UNION = "all"
+HASH = re.compile("[0-9a-f]{16,}")
 
 
 class DatasetSuite(Suite[DatasetSpec]):
@@ -90,9 +91,7 @@ class DatasetSuite(Suite[DatasetSpec]):
             moved = {where: dataset.fingerprint() for where, dataset in self._rebuilt()}
         for where, dataset in self.datasets():
             marks[where] = dataset.fingerprint()
-            require(
-                bool(re.fullmatch("[0-9a-f]{16,}", marks[where])), f"{where}{marks[where]!r} is no hexadecimal hash"
-            )
+            require(bool(HASH.fullmatch(marks[where])), f"{where}{marks[where]!r} is no hexadecimal hash")
             require(dataset.fingerprint() == marks[where], f"{where}asked twice, it differs")
             require(moved[where] == marks[where], f"{where}depends on the current directory, or on who built it")
         require(len(set(marks.values())) == len(marks), "two splits have the same")

@@ -44,9 +44,7 @@ class DegradationSuite(Suite[DegradationSpec]):
         target = self.target
         degraded = self.degrade(target)
         expected = (2, 3, *(side // self.subject.scale for side in target.shape[-2:]))
-        require(
-            tuple(degraded.shape) == expected, f"{tuple(target.shape)} gives {tuple(degraded.shape)}, not {expected}"
-        )
+        require(degraded.shape == expected, f"{tuple(target.shape)} gives {tuple(degraded.shape)}, not {expected}")
         require(degraded.dtype == target.dtype, f"{target.dtype} gives {degraded.dtype}")
         require(degraded.device == target.device, f"from {target.device} to {degraded.device}")
 

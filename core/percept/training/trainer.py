@@ -21,7 +21,7 @@ from percept.training.terms import Term
 
 @dataclass
 class Adversarial:
-    """An adversary with its place in the objective: `weight`, from step `starts_at` on."""
+    """An adversary with its place in the objective: `weight`, from step `starts_at` on, when its schedule begins."""
 
     adversary: Adversary
     schedule: LRScheduler
@@ -139,6 +139,6 @@ class Trainer:
         else:
             self.guard.skip(self.step + 1, losses)
         self.schedule.step()
-        if self.adversarial:
+        if self.adversarial and self._adversary_at_work():
             self.adversarial.schedule.step()
         self.step += 1

@@ -1,0 +1,104 @@
+"""From a file to cells: read, compose, override, cross, fill in, validate; all mistakes at once."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from percept.errors import InputError, RecipeError
+from percept.recipe.axes import PATH as MATRIX
+from percept.recipe.cell import Cell, Recipe
+from percept.recipe.components import CheckComponent, check_components
+from percept.recipe.compose import Composer
+from percept.recipe.document import body, check_head, stage_schemas
+from percept.recipe.find import display, find
+from percept.recipe.matrix import Matrix, read_matrix
+from percept.recipe.overrides import override
+from percept.recipe.placeholders import Filler, references
+from percept.recipe.source import read_text
+from percept.schema import Findings, Node, Position, Section
+from percept.schema.words import join
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+SEED = "seed"
+
+
+def load(
+    recipe: str | Path,
+    overrides: Sequence[str] = (),
+    stages: Mapping[str, Section] | None = None,
+    check_component: CheckComponent | None = None,
+) -> Recipe:
+    """Load a recipe by path, or by name among the shipped ones.
+
+    overrides         `a.b=value`, `a[1].b=value`: applied in this order, after `extends`
+    stages            stage → schema; default: those of percept's own stages
+    check_component   (kind, name, parameters) → [(parameter or `use`, what is wrong)], asked once for each different
+                      component
+
+    Raises RecipeError with all the mistakes, each `file:line:column: key.path: what`, in the order of the file.
+    """
+    try:
+        path = find(str(recipe))
+        text = read_text(path)
+    except InputError as error:
+        raise RecipeError([f"{recipe}: {error}"]) from error
+    findings = Findings()
+    tree = Composer(findings).compose(path, text)
+    if tree is None:
+        raise _error(findings)
+    for change in overrides:
+        tree = override(tree, change, findings)
+    loader = _Loader(tree, stage_schemas() if stages is None else stages, findings)
+    name, summary = loader.head(path)
+    cells = tuple(loader.cells(name))
+    if check_component is not None:
+        check_components(findings.uses, check_component, findings)
+    if findings.problems:
+        raise _error(findings)
+    return Recipe(name, summary, path.resolve(), text, tuple(overrides), cells)
+
+
+class _Loader:
+    def __init__(self, tree: Node, stages: Mapping[str, Section], findings: Findings) -> None:
+        self.tree, self.stages, self.findings = tree, stages, findings
+        self.schema = body(stages)
+
+    def head(self, path: Path) -> tuple[str, str]:
+        """Name and summary."""
+        name, summary = check_head(self.tree, self.stages, self.findings)
+        derived = "-".join(re.findall("[a-z0-9]+", path.stem.lower()))
+        if not name and not derived:
+            self.findings.add(Position(display(path), 1, 1), "name", "is required: the file's own name has no letters")
+        return name or derived, summary
+
+    def cells(self, recipe: str) -> Iterator[Cell]:
+        """The cells, wrong ones among them: the problems are in the findings."""
+        node = self.tree.value.get(MATRIX)
+        matrix = read_matrix(node and Filler(None, self.findings).fill(node, MATRIX), self.findings)
+        template = self.tree.only(self.schema.fields)
+        self._check_axes(matrix, template)
+        for index, combination in enumerate(matrix.combinations):
+            axes = {name: value.parts() for name, value in combination.items()}
+            filled = Filler(axes, self.findings).fill(template, "")
+            if SEED in combination and SEED not in filled.value:
+                value = combination[SEED].node
+                filled = Node({**filled.value, SEED: value}, filled.position, {**filled.keys, SEED: value.position})
+            config = self.schema.read(filled, "", self.findings)
+            yield Cell(recipe, index, {name: v.label for name, v in combination.items()}, config, filled)
+
+    def _check_axes(self, matrix: Matrix, template: Node) -> None:
+        used = set(references(template))
+        for name in matrix.axes:
+            if name == SEED and SEED not in template.value or name in used:
+                continue
+            position = self.tree.value[MATRIX].at(name)
+            hint = " (the recipe has a seed of its own)" if name == SEED else ""
+            self.findings.add(position, join(MATRIX, name), f"nothing refers to ${{matrix.{name}}}{hint}")
+
+
+def _error(findings: Findings) -> RecipeError:
+    return RecipeError([str(problem) for problem in sorted(set(findings.problems))])
