@@ -16,7 +16,9 @@ def guarded(command: click.Command) -> None:
         code = command.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        hint = f" ({context.command_path} --help)" if context else ""
+        say(f"percept: {error.format_message()}{hint}")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         say("interrupted; the same command goes on from here")
@@ -25,15 +27,18 @@ def guarded(command: click.Command) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
     except Exception as error:
-        if debug:
-            traceback.print_exc()
-        say(_line(error))
-        sys.exit(getattr(error, "exit_code", 1))
+        traceback.print_exc() if debug else say(_line(error))
+        sys.exit(getattr(error, "exit_code", 2 if is_store_error(error) else 1))
 
 
 def say(text: str) -> None:
     """Tell a person: stderr."""
     print(text, file=sys.stderr)
+
+
+def is_store_error(error: BaseException) -> bool:
+    """Whether percept_store raised it on purpose; told by name, so that errors do not import the store."""
+    return any(cls.__name__ == "StoreError" for cls in type(error).__mro__)
 
 
 def _line(error: Exception) -> str:
@@ -42,6 +47,6 @@ def _line(error: Exception) -> str:
     if isinstance(error, RecipeError):
         return str(error)
     text = " ".join(str(error).split())
-    if isinstance(error, PerceptError) or type(error).__name__ == "StoreError":
+    if isinstance(error, PerceptError) or is_store_error(error):
         return f"percept: {text}"
     return f"percept: {type(error).__name__}: {text} (percept --debug … shows where)"

@@ -90,10 +90,11 @@ def plan(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, timing:
     cells = Planner(opened).plan(load_checked(recipe, overrides))
     seconds = estimate(cells, opened, jobs) if timing else {}
     rows = [_planned(cell, seconds.get(cell.key)) for cell in cells]
+    total = sum(s for s in seconds.values() if isinstance(s, float)) / max(1, jobs)
     print_json(rows) if as_json else print_table(rows)
     left = sum(cell.state in ("new", "resume", "assess") for cell in cells)
-    total = f", about {sum(seconds.values()) / max(1, jobs):.0f} s of training" if seconds else ""
-    say(f"{_count(len(cells), 'cell')}, {left} to do{total}")
+    about = f", about {total:.0f} s of training" if total else ""
+    say(f"{_count(len(cells), 'cell')}, {left} to do{about}")
 
 
 @recipe.command()
@@ -129,15 +130,16 @@ def schema() -> None:
     print_json(json_schema(names))
 
 
-def _planned(cell: PlannedCell, seconds: float | None) -> dict[str, Any]:
+def _planned(cell: PlannedCell, timed: float | str | None) -> dict[str, Any]:
+    error = timed if isinstance(timed, str) else cell.error
     wanted = [c["use"] for c in cell.assessors]
     return {
         **cell.factors,
         "run": cell.key[:12],
         "state": cell.state,
         "to assess": ",".join(wanted) or "–",
-        "seconds": seconds,
-        **({"error": cell.error} if cell.error else {}),
+        "seconds": None if isinstance(timed, str) else timed,
+        "problem": error or "–",
     }
 
 

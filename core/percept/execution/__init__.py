@@ -37,8 +37,9 @@ def run_recipe(
     from percept.execution.progress import progress
 
     opened = Store(store)
-    cells = Planner(opened, retry_failed).plan(load_checked(recipe, overrides))
-    note_memberships(opened, cells)
+    planner = Planner(opened, retry_failed)
+    cells = planner.plan(load_checked(recipe, overrides))
+    note_memberships(opened, planner.snapshot, cells)
     waiting = [task_of(cell, store, jobs) for cell in unresolved(cells)]
     done = [_settled(cell, store, jobs) for cell in cells if cell.state in ("done", "failed")]
     outcomes = done + _work(waiting, jobs, listener or progress(len(waiting)))

@@ -12,6 +12,7 @@ from percept_store import Store
 
 from percept.execution.local import cores
 from percept.execution.plan import PlannedCell
+from percept.execution.worker import reason_of
 from percept.stages.job import Job
 from percept.stages.optimize import build_trainer
 from percept.training.runtime import Runtime
@@ -20,20 +21,21 @@ from percept.training.trainer import Trainer
 TIMED_STEPS = 3
 
 
-def estimate(cells: Sequence[PlannedCell], store: Store, jobs: int = 1) -> dict[str, float]:
-    """Run → seconds of training that remain, for the cells that train. Each distinct configuration is timed once.
+def estimate(cells: Sequence[PlannedCell], store: Store, jobs: int = 1) -> dict[str, float | str]:
+    """Run → seconds of training that remain, or why a step of it fails. Each distinct configuration is timed once.
 
     Timing takes a first step that does not count and three that do, with and without the discriminator. With several
     jobs each gets its share of the processors' threads, and the machine's total is about the sum divided by `jobs`.
     """
-    timed: dict[str, tuple[float, float]] = {}
-    left: dict[str, float] = {}
+    timed: dict[str, tuple[float, float] | str] = {}
+    left: dict[str, float | str] = {}
     for cell in cells:
         if cell.state in ("new", "resume") and cell.config.get("optimize") and not cell.initial:
             same = json.dumps([cell.config["generator"], cell.config["optimize"], cell.config["data"]], sort_keys=True)
             if same not in timed:
                 timed[same] = _seconds_per_step(cell, store, max(1, cores() // max(1, jobs)))
-            left[cell.key] = _remaining(cell.config["optimize"], timed[same])
+            found = timed[same]
+            left[cell.key] = found if isinstance(found, str) else _remaining(cell.config["optimize"], found)
     return left
 
 
@@ -45,13 +47,20 @@ def _remaining(config: Mapping[str, Any], seconds: tuple[float, float]) -> float
     return seconds
 
 
-def _seconds_per_step(cell: PlannedCell, store: Store, threads: int) -> tuple[float, float]:
+def _seconds_per_step(cell: PlannedCell, store: Store, threads: int) -> tuple[float, float] | str:
+    try:
+        return _time_steps(cell, store, threads)
+    except Exception as error:  # one cell that cannot even begin must not hide the plan of the others
+        return reason_of(error)
+
+
+def _time_steps(cell: PlannedCell, store: Store, threads: int) -> tuple[float, float]:
     """(without, with) the discriminator; 0 where there is none."""
     runtime = Runtime.setup(cell.config["runtime"], cell.config["runtime"]["threads"] or threads)
     job = Job(cell.config, cell.key, cell.recipe, cell.factors, store, runtime, Path())
     trainer = build_trainer(job)
     adversarial, trainer.adversarial = trainer.adversarial, None
-    alone = _timed(trainer)
+    alone = _timed(trainer) if trainer.terms else 0.0
     if adversarial is None:
         return alone, 0.0
     adversarial.starts_at = 0

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from percept_store import Record, Store
 
 from percept.execution.plan import PlannedCell
+from percept.execution.snapshot import Snapshot
 from percept.stages.label import factors_of
 from percept.stages.record import now
 
 
-def note_memberships(store: Store, cells: Sequence[PlannedCell]) -> None:
+def note_memberships(store: Store, snapshot: Snapshot, cells: Sequence[PlannedCell]) -> None:
     """Put a record of kind `membership` for each cell whose run exists but lacks this recipe's factors."""
     for cell in cells:
-        record = store.ledger.latest("run", cell.key)
-        if record is None:
+        if cell.key not in snapshot.runs:
             continue
         factors = {**factors_of(cell.config), **cell.factors}
-        known = [record.header, *(r.header for r in store.ledger.records(kind="membership", key=cell.key))]
+        known = [snapshot.runs[cell.key], *snapshot.memberships.get(cell.key, [])]
         if any(factors.items() <= header["factors"].items() for header in known):
             continue
         header = {"created": now(), "recipe": cell.recipe, "factors": factors}

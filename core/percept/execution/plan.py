@@ -14,6 +14,7 @@ from percept_store import Store
 from percept.errors import InputError, PerceptError, RecipeError
 from percept.execution.identity import file_hash, run_key
 from percept.recipe import Cell, Recipe, load
+from percept.execution.snapshot import Snapshot
 from percept.registry import registry
 from percept.stages.assess import options_of, test_key
 from percept.stages.build import build_dataset
@@ -54,6 +55,7 @@ class Planner:
     def __init__(self, store: Store, retry_failed: bool = False) -> None:
         self.store = store
         self.retry_failed = retry_failed
+        self.snapshot = Snapshot(store)
         self._fingerprint = functools.cache(_fingerprint)
         self._stack: list[Path] = []
 
@@ -97,11 +99,11 @@ class Planner:
         return PlannedCell(recipe.name, config, cell.factors, key, state, error, missing, initial)
 
     def _run_state(self, key: str) -> tuple[State, str]:
-        record = self.store.ledger.latest("run", key)
-        if record is None or (record.header["status"] == "failed" and not self._is_final(record.header)):
+        header = self.snapshot.runs.get(key)
+        if header is None or (header["status"] == "failed" and not self._is_final(header)):
             return ("resume" if (scratch_of(self.store, key) / "state.pt").exists() else "new"), ""
-        if record.header["status"] == "failed":
-            return "failed", f"failed before: {record.header['reason']} (--retry-failed tries again)"
+        if header["status"] == "failed":
+            return "failed", f"failed before: {header['reason']} (--retry-failed tries again)"
         return "done", ""
 
     def _is_final(self, header: Mapping[str, Any]) -> bool:
@@ -114,9 +116,9 @@ class Planner:
         test = test_key(config, fingerprint)
         done = {
             facts["key"]
-            for record in self.store.ledger.records(kind="assessment", key=key)
-            if record.header["test"] == test and len(record.header["images"]) == size
-            for facts in record.header["assessors"]
+            for header in self.snapshot.assessments.get(key, [])
+            if header["test"] == test and len(header["images"]) == size
+            for facts in header["assessors"]
         }
         options = options_of(config)
         return tuple(c for c in config["assess"]["with"] if _assessor_key(c, options) not in done)

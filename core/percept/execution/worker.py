@@ -48,8 +48,6 @@ def work(task: dict[str, Any], emit: Any, stop: threading.Event) -> int:
         emit({"event": "end", "status": "stopped", "reason": ""})
         return 130
     except Exception as error:
-        if not isinstance(error, PerceptError):
-            traceback.print_exc()
         emit({"event": "end", "status": "failed", "reason": reason_of(error), "traceback": traceback.format_exc()})
         return 1
     emit({"event": "end", "status": "ok", "reason": ""})
@@ -58,8 +56,10 @@ def work(task: dict[str, Any], emit: Any, stop: threading.Event) -> int:
 
 def reason_of(error: BaseException) -> str:
     """One line for a record: percept's own errors speak for themselves, others carry their type."""
+    from percept_store import StoreError
+
     text = " ".join(str(error).split())
-    if isinstance(error, PerceptError) or type(error).__name__ == "StoreError":
+    if isinstance(error, PerceptError | StoreError):
         return text
     if "out of memory" in text.lower() or isinstance(error, MemoryError):
         return f"out of memory; lower optimize.batch or optimize.patch ({text[:120]})"

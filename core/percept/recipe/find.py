@@ -23,7 +23,7 @@ def find(text: str, folder: Path | None = None) -> Path:
 
     Raises InputError with the nearest names if there is neither.
     """
-    path = (folder or Path()) / Path(text).expanduser() if text else Path()
+    path = (folder or Path()) / os.path.expanduser(text)  # noqa: PTH111  # Path's raises for unknown users
     if _is_file(path):
         return path
     names = shipped()

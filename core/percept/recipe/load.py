@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from percept.errors import InputError, RecipeError
 from percept.recipe.axes import PATH as MATRIX
@@ -87,13 +87,14 @@ class _Loader:
             if SEED in combination and SEED not in filled.value:
                 value = combination[SEED].node
                 filled = Node({**filled.value, SEED: value}, filled.position, {**filled.keys, SEED: value.position})
+            self.findings.learning = index == 0
             config = self.schema.read(filled, "", self.findings)
             yield Cell(recipe, index, {name: v.label for name, v in combination.items()}, config, filled)
 
     def _check_axes(self, matrix: Matrix, template: Node) -> None:
         used = set(references(template))
         for name in matrix.axes:
-            if name == SEED and SEED not in template.value or name in used:
+            if name in used or (name == SEED and SEED not in template.value):
                 continue
             position = self.tree.value[MATRIX].at(name)
             hint = " (the recipe has a seed of its own)" if name == SEED else ""

@@ -8,9 +8,9 @@
 
 An axis is a list of single values or maps. A map is known by its `label`, else by its `use`. All combinations are
 cells, the last axis turning fastest, but for those that agree with an entry of `exclude` in every axis that the entry
-names. An entry of `include` is one more cell after them: it gives values that the axis has (by label), or new ones; axes
-that it does not name take their first value. A matrix that is nothing but `include` has the axes of its entries, and
-then each entry names all of them.
+names. An entry of `include` is one more cell after them: it gives values that the axis has (by label), or new ones;
+axes that it does not name take their first value. A matrix that is nothing but `include` has the axes of its entries,
+and then each entry names all of them.
 """
 
 from __future__ import annotations

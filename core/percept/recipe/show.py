@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def show(cell: Cell) -> str:
     """YAML in the recipe's order, every default written out; loading it gives the same config."""
     head = {"percept": VERSION, "name": cell.recipe}
-    return yaml.dump({**head, **_section(cell.config)}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    document = {**head, **_section(cell.config)}
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -34,8 +35,9 @@ for _pattern in (FLOAT, INTEGER):
 
 def _section(config: Mapping[str, Any]) -> dict[str, Any]:
     """A section or a component, its parameters beside `use`; keys that stand for nothing are left out."""
-    values = {key: _value(value) for key, value in config.items() if value is not None and key != "parameters"}
-    return {**values, **_escaped(config.get("parameters", {}))}
+    parameters = config.get("parameters", {}) if "use" in config else {}
+    values = {key: _value(value) for key, value in config.items() if value is not None and value is not parameters}
+    return {**values, **_escaped(parameters)}
 
 
 def _value(value: Any) -> Any:

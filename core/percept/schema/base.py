@@ -31,6 +31,10 @@ class Schema(ABC):
     def accepts(self, node: Node) -> bool:
         """Whether the node has the right shape; its parts may still have mistakes."""
 
+    def hint(self, node: Node) -> str:  # noqa: ARG002  # for those who know one
+        """What to write instead of a node that it does not accept."""
+        return ""
+
     @abstractmethod
     def read(self, node: Node, path: str, findings: Findings) -> Any:
         """The plain value of a node of the right shape, defaults filled in."""
@@ -44,9 +48,15 @@ class Schema(ABC):
         if node.value is UNRESOLVED:
             return None
         if not self.accepts(node):
-            findings.add(node.position, path, mismatch(self.expects, node))
+            findings.add(node.position, path, mismatch(self.expects, node) + self.hint(node))
             return None
-        return self.read(node, path, findings)
+        key = (node, id(self), path)
+        if key in findings.known:
+            return findings.known[key]
+        value = self.read(node, path, findings)
+        if findings.learning:
+            findings.known[key] = value
+        return value
 
 
 def placeholder_or(schema: Mapping[str, Any]) -> dict[str, Any]:

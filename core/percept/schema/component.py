@@ -37,8 +37,7 @@ class Component(Schema):
 
     @property
     def expects(self) -> str:
-        words = self.kind.replace("_", " ")
-        return f"the name of {'an' if words[0] in 'aeiou' else 'a'} {words} or a map with use: NAME"
+        return f"the name of {self._a_kind} or a map with use: NAME"
 
     def accepts(self, node: Node) -> bool:
         return isinstance(node.value, dict) or (isinstance(node.value, str) and node.value != "")
@@ -59,6 +58,10 @@ class Component(Schema):
         required = ["use", *(key for key, field in self.reserved.fields.items() if field.required)]
         properties = {"use": placeholder_or(name), **reserved}
         return {"anyOf": [placeholder_or(name), {"type": "object", "properties": properties, "required": required}]}
+
+    @property
+    def _a_kind(self) -> str:
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind.replace('_', ' ')}"
 
     def _read_map(self, node: Node, path: str, findings: Findings) -> dict[str, Any] | None:
         use = node.value.get("use")
@@ -82,7 +85,7 @@ class Component(Schema):
         if use.value == NONE and self.optional:
             return None
         if use.value == NONE:
-            findings.add(use.position, use_path, f"a {self.kind.replace('_', ' ')} is needed here")
+            findings.add(use.position, use_path, f"{self._a_kind} is needed here, not none")
         reserved = self.reserved.read(node.only(self.reserved.fields), path, findings)
         parameters = self._parameters(node, path, findings)
         if use.value not in (NONE, UNRESOLVED) and all(is_resolved(n) for n, _, _ in parameters.values()):

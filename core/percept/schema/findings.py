@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from percept.schema.node import Position
+    from percept.schema.node import Node, Position
 
 
 @dataclass(frozen=True, order=True)
@@ -37,10 +37,16 @@ class Use:
 
 @dataclass
 class Findings:
-    """Collected while schemas read nodes. A value that was read with problems must not be used."""
+    """Collected while schemas read nodes. A value that was read with problems must not be used.
+
+    While `learning`, what each node was read as is kept in `known`, by node, schema and path; the next cells of the
+    same recipe, which have most nodes in common, take it from there.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    learning: bool = False
+    known: dict[tuple[Node, int, str], Any] = field(default_factory=dict)
 
     def add(self, position: Position, path: str, message: str) -> None:
         """Note a problem and go on."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from percept.schema.base import Names, Schema, placeholder_or
-from percept.schema.words import either, mismatch, shown, suggestion
+from percept.schema.words import either, shown, suggestion
 
 if TYPE_CHECKING:
     from percept.schema.findings import Findings
@@ -55,11 +55,19 @@ class Scalar(Schema):
         return self.form or (either(self.choices) if self.choices else _WORDS[self.type])
 
     def accepts(self, node: Node) -> bool:
-        return not isinstance(node.value, dict | list) and node.value is not None
+        return not isinstance(node.value, dict | list) and self._typed(node.value) is not None
+
+    def hint(self, node: Node) -> str:
+        value = node.value
+        if self.type is int and isinstance(value, float) and value.is_integer():
+            return f": write {int(value)}"
+        if self.type is str and not self.choices and isinstance(value, int | float):
+            return ": put it in quotes"
+        return ""
 
     def read(self, node: Node, path: str, findings: Findings) -> Any:
         value = self._typed(node.value)
-        wrong = mismatch(self.expects, node) + self._hint(node.value) if value is None else self._limits(value)
+        wrong = self._wrong(value)
         if wrong:
             findings.add(node.position, path, wrong)
         return value
@@ -80,14 +88,7 @@ class Scalar(Schema):
         kind = str if self.type is Path else self.type
         return value if isinstance(value, kind) and (value or self.type is not Path) else None
 
-    def _hint(self, value: Any) -> str:
-        if self.type is int and isinstance(value, float) and value.is_integer():
-            return f": write {int(value)}"
-        if self.type is str and not self.choices and not isinstance(value, str):
-            return ": put it in quotes"
-        return ""
-
-    def _limits(self, value: Any) -> str:
+    def _wrong(self, value: Any) -> str:
         if self.choices and value not in self.choices:
             return f"unknown value {shown(value)}" + suggestion(str(value), map(str, self.choices), "there are")
         if self.minimum is not None and value < self.minimum:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from percept.schema.base import Names, Schema, placeholder_or
 from percept.schema.findings import Findings
-from percept.schema.node import Node, node_of
+from percept.schema.node import Node, Position, node_of
 from percept.schema.scalar import Scalar, Type
 from percept.schema.words import join, suggestion
 
@@ -36,13 +36,16 @@ class Field:
     choices: tuple[Any, ...] = ()
     pattern: str = ""
     form: str = ""
+    _filled: Any = field(init=False, repr=False, compare=False)
+    _has_components: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         findings = Findings()
-        if self.default is not None:
-            self.filled(findings)
+        filled = None if self.default is None else self.schema.validate(node_of(self.default), "", findings)
         if findings.problems:
             raise ValueError(f"default {self.default!r}: {findings.problems[0].message}")
+        object.__setattr__(self, "_filled", filled)
+        object.__setattr__(self, "_has_components", bool(findings.uses))
 
     @cached_property
     def schema(self) -> Schema:
@@ -51,9 +54,11 @@ class Field:
             return self.type
         return Scalar(self.type, self.minimum, self.maximum, self.choices, self.pattern, self.form)
 
-    def filled(self, findings: Findings) -> Any:
-        """The value of an absent key."""
-        return None if self.default is None else self.schema.validate(node_of(self.default), "", findings)
+    def absent(self, position: Position, path: str, findings: Findings) -> Any:
+        """The value of an absent key: shared, not to be changed. Components in a default are found like all others."""
+        if self._has_components:
+            return self.schema.validate(node_of(self.default, position), path, findings)
+        return self._filled
 
     def to_json_schema(self, names: Names) -> dict[str, Any]:
         """The JSON Schema of the value, with its description and default."""
@@ -98,11 +103,11 @@ class Section(Schema):
         return {"anyOf": [schema, *short, *placeholder_or({})["anyOf"][1:]]}
 
     @staticmethod
-    def _value(key: str, field: Field, node: Node, path: str, findings: Findings) -> Any:
-        child = node.value.get(key)
-        absent = child is None or (child.value is None and field.default is None)
+    def _value(key: str, declared: Field, node: Node, path: str, findings: Findings) -> Any:
+        child, place = node.value.get(key), join(path, key)
+        absent = child is None or (child.value is None and declared.default is None)
         if not absent:
-            return field.schema.validate(child, join(path, key), findings)
-        if field.required:
-            findings.add(node.at(key), join(path, key), "is required")
-        return field.filled(findings)
+            return declared.schema.validate(child, place, findings)
+        if declared.required:
+            findings.add(node.at(key), place, "is required")
+        return declared.absent(node.at(key), place, findings)

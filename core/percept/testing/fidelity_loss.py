@@ -18,8 +18,8 @@ from percept.testing.metric import MetricSuite, require_finite
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STEP = 1e-5  # of the central difference, in [0, 1]: rounding and curvature are both below the tolerance
-TOLERANCE = 1e-2
+STEP = 1e-7  # of the central difference: small enough to step over few kinks, large enough for float64
+TOLERANCE = 1e-3
 
 
 def has_other_life(suite: FidelityLossSuite) -> bool:
@@ -58,8 +58,8 @@ class FidelityLossSuite(MetricSuite[FidelityLossSpec]):
 
     @check()
     def gradient_correct(self) -> None:
-        """In float64 the gradient agrees with central differences, along itself and along random directions (1e-2)."""
-        output, target = (tensor.double() for tensor in self.pair(1))
+        """In float64 the gradient agrees with central differences, along itself and along random directions (1e-3)."""
+        output, target = (0.1 + 0.8 * tensor.double() for tensor in self.pair(1))  # 0 and 1 may be kinks
         values, gradient = self._gradient(output, target)
         if values.dtype != torch.float64:
             raise CheckSkipped(f"needs a loss in float64, this one is {values.dtype}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from percept.errors import ComponentError
-from percept.registry import Component, registry
+from percept.registry import Component, label, registry
 from percept.testing.suites import checks_for
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ def parametrize(name: str, kind: Kind | None = None, **parameters: Any) -> pytes
 
     components = [c for c in registry().components(kind) if name in (c.spec.name, c.qualified)]
     if not components:
-        raise ComponentError(f"no installed component is called '{name}'; pip install -e . the plugin first")
+        what = label(kind) if kind else "component"
+        raise ComponentError(
+            f"no installed {what} is called '{name}'; run pip install -e . in the plugin's folder first"
+        )
     return pytest.mark.parametrize("check", list(_cases(components, parameters)))
 
 

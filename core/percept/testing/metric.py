@@ -176,8 +176,7 @@ class MetricSuite(Suite[M]):
     @check()
     def deterministic(self) -> None:
         """The same images have the same values, to the last bit."""
-        pair = self.pair()
-        first, second = self.measure(*pair), self.measure(*pair)
+        first, second = (self.measure(*self.pair()) for _ in range(2))
         require(torch.equal(first, second), f"{_listed(first)} at first, then {_listed(second)}")
 
     @check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ class PatchSampler:
             self._add(dataset, index)
         if not self._targets:
             raise DataError("the training split has no images")
+        self.scale = self._common_scale(dataset.ids)
 
     def next(self) -> tuple[Tensor, Tensor]:
         """(degraded (N, 3, patch/scale, patch/scale), target (N, 3, patch, patch)), float32."""
@@ -65,12 +67,25 @@ class PatchSampler:
         elif not self.degrade.stochastic:
             self._degraded.append(_compact(self.degrade(target[None])[0]))
 
+    def _common_scale(self, ids: Sequence[str]) -> int:
+        """How many times larger than its input a target is; a dataset of pairs must agree on it."""
+        if not self._degraded:
+            return self.degrade.scale
+        scale = self._targets[0].shape[-1] // self._degraded[0].shape[-1]
+        for name, target, degraded in zip(ids, self._targets, self._degraded, strict=True):
+            if any(t != d * scale for t, d in zip(target.shape[-2:], degraded.shape[-2:], strict=True)):
+                sizes = [f"{t.shape[-1]}×{t.shape[-2]}" for t in (degraded, target)]
+                raise DataError(f"{name}: input {sizes[0]} and target {sizes[1]} do not fit the scale {scale}")
+        if self.patch % scale:
+            raise DataError(f"optimize.patch {self.patch} is no multiple of the data's scale {scale}")
+        return scale
+
     def _crop(self) -> tuple[Tensor, Tensor]:
         draw = torch.rand(4, generator=self.rng, dtype=torch.float64).tolist()
         index = int(draw[0] * len(self._targets))
         target = self._targets[index]
         degraded = self._degraded[index] if self._degraded else target
-        scale = target.shape[-1] // degraded.shape[-1]
+        scale = self.scale if self._degraded else 1
         small = self.patch // scale
         top = int(draw[1] * (degraded.shape[-2] - small + 1))
         left = int(draw[2] * (degraded.shape[-1] - small + 1))

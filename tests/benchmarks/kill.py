@@ -1,0 +1,101 @@
+"""Kill a recipe's run with SIGKILL at random moments until it is done; its scores must equal an uninterrupted run's.
+
+    python tests/benchmarks/kill.py [RECIPE] [--kills 30] [--set KEY=VALUE]… [--seed 0]
+
+Whole process groups are killed, workers included, and the stale workers' too. Prints what was compared, and leaves with
+1 if a bit differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from percept_store import Store, open_cube
+
+
+def main() -> int:
+    options = _options()
+    with tempfile.TemporaryDirectory() as folder:
+        straight, killed = Path(folder, "straight"), Path(folder, "killed")
+        arguments = [options.recipe, *(f"--set={value}" for value in options.set)]
+        seconds = run(arguments, straight)
+        kills = run_under_fire(arguments, killed, options.kills, seconds, random.Random(options.seed))
+        differences = compare(straight, killed)
+    print(f"{kills} kills; {'; '.join(differences) or 'weights, curves and scores equal, bit for bit'}")
+    return 1 if differences else 0
+
+
+def run(arguments: list[str], store: Path) -> float:
+    """Run to the end; returns the seconds."""
+    started = time.monotonic()
+    subprocess.run(command(arguments, store), check=True, stderr=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def run_under_fire(arguments: list[str], store: Path, kills: int, seconds: float, rng: random.Random) -> int:
+    """Start, kill after a random part of `seconds`, and so on, `kills` times; then run to the end."""
+    done = 0
+    for _ in range(kills):
+        process = subprocess.Popen(command(arguments, store), stderr=subprocess.DEVNULL, start_new_session=True)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0.1, 1.0) * seconds)
+            break
+        kill_all(process.pid)
+        process.wait()
+        done += 1
+    run(arguments, store)
+    return done
+
+
+def command(arguments: list[str], store: Path) -> list[str]:
+    return [sys.executable, "-c", "from percept.cli import main; main()", "recipe", "run", *arguments, "--store", str(store)]
+
+
+def kill_all(parent: int) -> None:
+    """SIGKILL for a process and its children, which live in sessions of their own."""
+    children = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False).stdout.split()
+    for pid in [parent, *map(int, children)]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def compare(one: Path, two: Path) -> list[str]:
+    """What differs between two stores: runs, weights, learning curves, scores."""
+    differences = []
+    runs = [{r.key: r for r in Store(path).ledger.records(kind="run")} for path in (one, two)]
+    if runs[0].keys() != runs[1].keys():
+        return [f"runs differ: {len(runs[0])} and {len(runs[1])}"]
+    for key, record in runs[0].items():
+        other = runs[1][key]
+        if record.header["weights"] != other.header["weights"]:
+            differences.append(f"weights of {key[:12]} differ")
+        if any(not np.array_equal(value, other.arrays[name]) for name, value in record.arrays.items()):
+            differences.append(f"learning curves of {key[:12]} differ")
+    scores = [open_cube(str(path)).sortby("run")["score"].values for path in (one, two)]
+    if not np.array_equal(*scores, equal_nan=True):
+        differences.append("scores differ")
+    return differences
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", nargs="?", default="quickstart")
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
