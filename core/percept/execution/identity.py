@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from percept.errors import InputError
 from percept.registry import registry
 from percept.specs import Kind
+from percept.stages.identity import identity_of
 
 # Raised when the engine itself changes what a recipe gives, so that old runs are not taken for new ones.
 ENGINE = 1
@@ -41,15 +40,6 @@ def run_key(config: Mapping[str, Any], train: str, initial: Mapping[str, str]) -
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def file_hash(path: Path) -> str:
-    """sha256 of a checkpoint file that a component starts from; raises InputError if it is absent."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read this checkpoint: {error.strerror}") from error
-
-
 def _optimize(config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT}
     kept["fidelity"] = [[c["weight"], _component("fidelity_loss", c)] for c in config["fidelity"]]
@@ -65,10 +55,4 @@ def _optimize(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _component(kind: Kind, config: Mapping[str, Any]) -> dict[str, Any]:
-    component = registry().find(kind, config["use"])
-    return {
-        "use": component.spec.name,
-        "version": f"{component.plugin.distribution}@{component.version}",
-        "parameters": {**component.spec.arguments, **config["parameters"]},
-        "weights": [w.sha256 for w in component.spec.weights],
-    }
+    return identity_of(registry().find(kind, config["use"]), config["parameters"])

@@ -12,12 +12,13 @@ from typing import Any, Literal
 from percept_store import Store
 
 from percept.errors import InputError, PerceptError, RecipeError
-from percept.execution.identity import file_hash, run_key
+from percept.execution.identity import run_key
 from percept.recipe import Cell, Recipe, load
 from percept.execution.snapshot import Snapshot
 from percept.registry import registry
 from percept.stages.assess import options_of, test_key
 from percept.stages.build import build_dataset
+from percept.stages.identity import file_hash
 from percept.stages.label import factors_of
 from percept.stages.scoring import assessor_facts
 

@@ -46,16 +46,11 @@ class Value:
 Combination: TypeAlias = Mapping[str, Value]
 
 
-def is_axis_name(name: str, matrix: Node, findings: Findings) -> bool:
-    """Whether an axis may be called so; if not, that is a problem at its place in `matrix`."""
-    wrong = ""
+def name_problem(name: str) -> str:
+    """Why an axis cannot be called so; empty if it can."""
     if not _NAME.fullmatch(name):
-        wrong = "an axis has lower case, digits, - and _ in its name, a letter first"
-    elif name in TAKEN:
-        wrong = "the cube has something else of this name; call the axis otherwise"
-    if wrong:
-        findings.add(matrix.at(name), join(PATH, name), wrong)
-    return not wrong
+        return "an axis has lower case, digits, - and _ in its name, a letter first"
+    return "the cube has something else of this name; call the axis otherwise" if name in TAKEN else ""
 
 
 def read_axis(name: str, node: Node, findings: Findings) -> list[Value]:

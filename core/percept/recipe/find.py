@@ -87,7 +87,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _nothing(text: str, path: Path, names: list[str]) -> str:
-    is_path = path.suffix in (".yaml", ".yml") or len(Path(text).parts) != 1
+    is_path = path.suffix in (".yaml", ".yml") or len(Path(text).parts) > 1
     beside = _beside(path) if is_path else []
     near = nearest(path.name if is_path else text, beside) or nearest(text, names)
     found = f", did you mean {near}?" if near else f"; percept ships {', '.join(sorted(names)) or 'none'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from percept.errors import InputError, RecipeError
 from percept.recipe.axes import PATH as MATRIX
+from percept.recipe.axes import name_problem
 from percept.recipe.cell import Cell, Recipe
 from percept.recipe.components import CheckComponent, check_components
 from percept.recipe.compose import Composer
@@ -93,12 +94,15 @@ class _Loader:
 
     def _check_axes(self, matrix: Matrix, template: Node) -> None:
         used = set(references(template))
+        if SEED not in template.value:
+            used.add(SEED)
         for name in matrix.axes:
-            if name in used or (name == SEED and SEED not in template.value):
-                continue
-            position = self.tree.value[MATRIX].at(name)
-            hint = " (the recipe has a seed of its own)" if name == SEED else ""
-            self.findings.add(position, join(MATRIX, name), f"nothing refers to ${{matrix.{name}}}{hint}")
+            problem = name_problem(name)
+            if not problem and name not in used:
+                problem = f"nothing refers to ${{matrix.{name}}}"
+                problem += " (the recipe has a seed of its own)" if name == SEED else ""
+            if problem:
+                self.findings.add(self.tree.value[MATRIX].at(name), join(MATRIX, name), problem)
 
 
 def _error(findings: Findings) -> RecipeError:

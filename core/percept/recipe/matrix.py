@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from percept.recipe.axes import PATH, Combination, Value, is_axis_name, read_axis, read_value
+from percept.recipe.axes import PATH, Combination, Value, read_axis, read_value
 from percept.schema import Findings, Node
 from percept.schema.words import either, join, mismatch, shown, suggestion
 
@@ -49,12 +49,10 @@ def read_matrix(node: Node | None, findings: Findings) -> Matrix:
     if not isinstance(node.value, dict):
         findings.add(node.position, PATH, mismatch("a map of axes", node))
         return Matrix({}, [{}])
-    names = [name for name in node.value if name not in _ENTRIES and is_axis_name(name, node, findings)]
-    axes = {name: read_axis(name, node.value[name], findings) for name in names}
+    axes = {name: read_axis(name, node.value[name], findings) for name in node.value if name not in _ENTRIES}
     excluded, included = (_entries(node, key, findings) for key in ("exclude", "include"))
     if not axes:
-        named = dict.fromkeys(name for entry, _ in included for name in entry.value)
-        axes = {name: [] for name in named if is_axis_name(name, included[0][0], findings)}
+        axes = {name: [] for entry, _ in included for name in entry.value}
     return _Reader(node, axes, findings).read(excluded, included)
 
 
@@ -83,7 +81,13 @@ class _Reader:
         self.node, self.axes, self.findings = node, axes, findings
 
     def read(self, excluded: Sequence[_Entry], included: Sequence[_Entry]) -> Matrix:
-        cells = self._crossed()
+        count = math.prod(map(len, self.axes.values()))
+        if count > MOST_CELLS:
+            message = f"{count} combinations are more than {MOST_CELLS}; split the recipe"
+            self.findings.add(self.node.position, PATH, message)
+            return Matrix(self.axes, [self._first()])
+        crossed = itertools.product(*self.axes.values()) if self.axes else ()
+        cells: list[Combination] = [dict(zip(self.axes, values, strict=True)) for values in crossed]
         for entry in excluded:
             cells = self._without(cells, *entry)
         added = self._added(included, cells)
@@ -91,17 +95,10 @@ class _Reader:
         if cells or added:
             return Matrix(axes, [*cells, *added])
         self.findings.add(self.node.position, PATH, "leaves no cell")
-        return Matrix(axes, [{name: values[0] for name, values in axes.items() if values}])
+        return Matrix(axes, [self._first()])
 
-    def _crossed(self) -> list[Combination]:
-        count = math.prod(map(len, self.axes.values()))
-        if count > MOST_CELLS:
-            message = f"{count} combinations are more than {MOST_CELLS}; split the recipe"
-            self.findings.add(self.node.position, PATH, message)
-        if not count or not self.axes:
-            return []
-        crossed = itertools.product(*self.axes.values())
-        return [dict(zip(self.axes, values, strict=True)) for values in itertools.islice(crossed, MOST_CELLS)]
+    def _first(self) -> Combination:
+        return {name: values[0] for name, values in self.axes.items() if values}
 
     def _without(self, cells: list[Combination], node: Node, path: str) -> list[Combination]:
         wanted = {name: self._named(node, name, path, new=False) for name in node.value}

@@ -21,7 +21,7 @@ Axes: TypeAlias = Mapping[str, Mapping[str, Node]]
 
 
 class _MissingError(Exception):
-    """A placeholder that nothing fills in, and why."""
+    """A placeholder that nothing fills in, and why; without a text where that is reported already."""
 
 
 class Filler:
@@ -56,14 +56,17 @@ class Filler:
                 return self._lookup(whole, node.position)
             return Node(_TOKEN.sub(lambda match: self._piece(match, node.position), node.value), node.position)
         except _MissingError as error:
-            self.findings.add(node.position, path, str(error))
+            if str(error):
+                self.findings.add(node.position, path, str(error))
             return Node(UNRESOLVED, node.position)
 
     def _piece(self, match: re.Match[str], position: Position) -> str:
         if match["inside"] is None:
             return "${"
+        if match["end"] and (env := _ENV.fullmatch(match["inside"])):
+            return _environment(env["name"], env["default"])
         value = self._lookup(match, position).value
-        if isinstance(value, dict | list) or value is UNRESOLVED:
+        if isinstance(value, dict | list):
             raise _MissingError(f"{match[0]} is {shown(value)}, which cannot be part of a text")
         return value if isinstance(value, str) else shown(value)
 
@@ -71,7 +74,7 @@ class Filler:
         if not match["end"]:
             raise _MissingError("unclosed ${; write $${ for a literal ${")
         if env := _ENV.fullmatch(match["inside"]):
-            return Node(_environment(env["name"], env["default"]), position)
+            return Node(_typed(_environment(env["name"], env["default"])), position)
         if axis := _AXIS.fullmatch(match["inside"]):
             return self._axis(axis["name"], axis["part"] or "")
         known = "there are ${env:NAME}, ${env:NAME:default} and ${matrix.AXIS}"
@@ -83,6 +86,8 @@ class Filler:
         if name not in self.axes:
             raise _MissingError(f"unknown axis {name}" + suggestion(name, self.axes, "matrix has"))
         parts = self.axes[name]
+        if parts[""].value is UNRESOLVED:
+            raise _MissingError
         if part not in parts:
             label = shown(parts["label"].value)
             raise _MissingError(
@@ -101,12 +106,16 @@ def references(node: Node) -> Iterator[str]:
         yield from (axis["name"] for axis in map(_AXIS.fullmatch, insides) if axis)
 
 
-def _environment(name: str, default: str | None) -> Any:
+def _environment(name: str, default: str | None) -> str:
     text = os.environ.get(name, default)
     if text is None:
         raise _MissingError(f"environment variable {name} is not set; ${{env:{name}:default}} would give it a default")
     if not _is_text(text):
         raise _MissingError(f"environment variable {name} is not UTF-8")
+    return text
+
+
+def _typed(text: str) -> Any:
     value = scalar(text)
     return text if value is None or (isinstance(value, float) and math.isinf(value)) else value
 

@@ -17,14 +17,20 @@ def component_label(config: Mapping[str, Any] | None) -> str:
 
 
 def factors_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The factors that every run has: generator, discriminator, fidelity_loss, objective, seed."""
-    optimize = config.get("optimize") or {}
-    adversarial = optimize.get("adversarial") or {}
+    """The factors that every run has: generator, discriminator, fidelity_loss, objective, seed.
+
+    What a run has none of is `none`; what does not apply, because nothing is trained, is empty.
+    """
+    optimize = config.get("optimize")
+    if not optimize:
+        objectives = {"discriminator": "", "fidelity_loss": "", "objective": ""}
+        return {"generator": component_label(config["generator"]), **objectives, "seed": config["seed"]}
+    adversarial = optimize["adversarial"] or {}
     discriminator = adversarial.get("discriminator")
     return {
-        "generator": config["generator"]["use"],
-        "discriminator": discriminator["use"] if discriminator else "none",
-        "fidelity_loss": "+".join(_weighted(c) for c in optimize.get("fidelity", [])) or "none",
+        "generator": component_label(config["generator"]),
+        "discriminator": component_label(discriminator),
+        "fidelity_loss": "+".join(_weighted(c) for c in optimize["fidelity"]) or "none",
         "objective": adversarial["objective"] if discriminator else "none",
         "seed": config["seed"],
     }

@@ -16,6 +16,7 @@ from percept.contracts import Assessor
 from percept.errors import ComponentError, ImageError
 from percept.registry import Component, registry
 from percept.specs import AssessorSpec
+from percept.stages.identity import identity_of
 from percept.stages.label import component_label
 
 # The flags of the cube's `status`.
@@ -97,14 +98,8 @@ def assessor_facts(component: Component, config: Mapping[str, Any], options: Opt
     """What the record keeps of an assessor; `key` changes whenever its scores might."""
     spec = component.spec
     assert isinstance(spec, AssessorSpec)
-    identity = {
-        "name": spec.name,
-        "version": component.version,
-        "weights": [w.sha256 for w in spec.weights],
-        "parameters": {**spec.arguments, **config["parameters"]},
-        "options": [options.crop_border, options.eight_bit],
-    }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
+    identity = [identity_of(component, config["parameters"]), options.crop_border, options.eight_bit]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     low, high = (bound if math.isfinite(bound) else None for bound in spec.range)
     return {
         "key": f"{spec.name}@{component.version}+{digest[:12]}",
@@ -112,7 +107,7 @@ def assessor_facts(component: Component, config: Mapping[str, Any], options: Opt
         "name": spec.name,
         "version": component.version,
         "distribution": component.plugin.distribution,
-        "weights": ",".join(identity["weights"]),
+        "weights": ",".join(weights.sha256 for weights in spec.weights),
         "parameters": dict(config["parameters"]),
         "direction": spec.direction,
         "low": low,

@@ -1,0 +1,159 @@
+"""The score tables: means over images and seeds, what is best, and why a score is absent."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from percept_store.cube.layout import FAILED, NOT_APPLICABLE, NOT_RUN, OK
+from percept_store.report.configurations import Configuration, Design
+from percept_store.report.source import Assessor, Source
+
+_WORDS = {NOT_RUN: "not run", FAILED: "failed", NOT_APPLICABLE: "n/a"}
+_LONG = {NOT_RUN: "not assessed", FAILED: "failed", NOT_APPLICABLE: "not applicable"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration under one assessor. `value` None: there is no score, `text` says which kind of none.
+
+    `quality` runs from 0, worst of its column, to 1, best; None where the column has nothing to compare.
+    """
+
+    text: str
+    spread: str
+    title: str
+    value: float | None
+    std: float
+    quality: float | None = None
+    best: bool = False
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    configuration: Configuration
+    cells: tuple[Cell, ...]
+    runs: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Configurations that were assessed on the same `images`, so that their means may be compared."""
+
+    images: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+
+def tables(source: Source, design: Design) -> list[Table]:
+    """One table for each set of test images, that with most configurations first."""
+    sets = {c.index: frozenset().union(*(source.covered(run.index) for run in c.runs)) for c in design.configurations}
+    common = Counter(images for images in sets.values() if images).most_common()
+    chosen = [images for images, _ in common] or [frozenset(range(len(source.images)))]
+    found = []
+    for images in chosen:
+        members = [c for c in design.configurations if (sets[c.index] or chosen[0]) == images]
+        found.append(_table(source, members, sorted(images)))
+    return found
+
+
+def run_means(source: Source, run: int, images: Sequence[int]) -> np.ndarray:
+    """Mean score over `images` by assessor, over those that have one; NaN where none has."""
+    ok = source.status[run][:, images] == OK
+    total = np.where(ok, source.score[run][:, images], 0.0).sum(axis=1)
+    counts = ok.sum(axis=1)
+    means: np.ndarray = np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    return means
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Decimals that show the differences between `values` with three digits, and at most five of the largest."""
+    finite = [value for value in values if math.isfinite(value)]
+    spread = max(finite, default=0.0) - min(finite, default=0.0)
+    largest = max((abs(value) for value in finite), default=0.0) or 1.0
+    return max(min(2 - _magnitude(spread or largest / 100), 4 - _magnitude(largest)), 0)
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(value))
+
+
+def number(value: float, digits: int) -> str:
+    """`value` with so many decimals; in scientific form where these would show nothing of it."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value and (abs(value) < 0.5 * 10**-digits or abs(value) >= 1e7):
+        return f"{value:.2e}".replace("-", "−")
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _table(source: Source, members: Sequence[Configuration], images: Sequence[int]) -> Table:
+    columns = [_column([_cell(source, c, a, images) for c in members], a) for a in source.assessors]
+    rows = (Row(c, tuple(column[i] for column in columns), _count(c)) for i, c in enumerate(members))
+    return Table(tuple(images), tuple(rows))
+
+
+def _count(configuration: Configuration) -> str:
+    ok, total = sum(run.ok for run in configuration.runs), len(configuration.runs)
+    return str(ok) if ok == total else f"{ok} of {total}"
+
+
+def _cell(source: Source, configuration: Configuration, assessor: Assessor, images: Sequence[int]) -> Cell:
+    runs = [run.index for run in configuration.runs]
+    status = source.status[np.ix_(runs, [assessor.index], images)][:, 0]
+    means = [mean for run in runs if not math.isnan(mean := run_means(source, run, images)[assessor.index])]
+    why = _why(source, runs, assessor, images)
+    if not means:
+        worst = next(kind for kind in (FAILED, NOT_APPLICABLE, NOT_RUN) if (status == kind).any() or kind == NOT_RUN)
+        broken = worst == NOT_RUN and not any(run.ok for run in configuration.runs)
+        return Cell("failed" if broken else _WORDS[worst], "", why, None, 0.0)
+    value, finite = float(np.mean(means)), all(map(math.isfinite, means))
+    std = float(np.std(means, ddof=1)) if len(means) > 1 and finite else math.nan
+    scored = [row for row in status if (row == OK).any()]
+    partial = any((row != OK).any() for row in scored)
+    exact = f"{value:.6g}" + ("" if math.isnan(std) else f" ± {std:.2g}")
+    title = f"{exact}; {_plural(len(means), 'run')} × {_plural(len(images), 'image')}{'; ' if why else ''}{why}"
+    return Cell("", "", title, value, std, partial=partial)
+
+
+def _why(source: Source, runs: Sequence[int], assessor: Assessor, images: Sequence[int]) -> str:
+    found: Counter[str] = Counter()
+    for run in runs:
+        for image in images:
+            status = int(source.status[run, assessor.index, image])
+            if status != OK:
+                reason = source.reason(run, assessor.index, image)
+                found[_LONG[status] + (f": {reason}" if reason else "")] += 1
+    return "; ".join(f"{text} ({_plural(count, 'score')})" for text, count in found.items())
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _column(cells: Sequence[Cell], assessor: Assessor) -> list[Cell]:
+    values = [cell.value for cell in cells if cell.value is not None]
+    digits = decimals(values)
+    whole = [cell.value for cell in cells if cell.value is not None and not cell.partial]
+    best = (max if assessor.higher else min)(whole) if len(whole) > 1 else None
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+
+    def finish(cell: Cell) -> Cell:
+        if cell.value is None:
+            return cell
+        quality = _quality(cell.value, low, high, assessor.higher) if high > low else None
+        is_best = cell.value == best and not cell.partial
+        spread = "" if math.isnan(cell.std) else f"{cell.std:.{digits}f}"
+        return replace(cell, text=number(cell.value, digits), spread=spread, quality=quality, best=is_best)
+
+    return [finish(cell) for cell in cells]
+
+
+def _quality(value: float, low: float, high: float, higher: bool) -> float:
+    place = min(max((value - low) / (high - low), 0.0), 1.0)
+    return round(place if higher else 1 - place, 3)

@@ -1,0 +1,267 @@
+"""The report's parts: what counts as one configuration, how scores are summed up, where crops are taken."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jinja2", reason="comes with the extra percept-store[report]")
+pytest.importorskip("matplotlib", reason="comes with the extra percept-store[report]")
+
+from percept_store.report.configurations import group
+from percept_store.report.curves import binned, curves
+from percept_store.report.page import varied
+from percept_store.report.palette import INK, encode
+from percept_store.report.provenance import commands, facts, failures
+from percept_store.report.region import choose
+from percept_store.report.scatter import pairs
+from percept_store.report.scores import decimals, number, tables
+from percept_store.report.source import Assessor, Run, Source, as_text
+
+
+def run(index: int, seed: int = 0, recipe: str = "r", ok: bool = True, **factors: str) -> Run:
+    factors = {"generator": "edsr", "discriminator": "none", "fidelity_loss": "l1", **factors}
+    reason = "" if ok else "ran out of memory"
+    return Run(
+        index,
+        f"{index:064x}",
+        ok,
+        reason,
+        recipe,
+        (recipe,),
+        str(seed),
+        "2026-01-01",
+        1.0,
+        factors,
+        {"provenance": {"torch": "2.13"}},
+        {},
+    )
+
+
+def assessor(index: int, name: str = "psnr", higher: bool = True, reference: str = "full") -> Assessor:
+    return Assessor(index, name, f"{name}@1", name, "1", higher, 0.0, math.inf, reference, "rgb", "")
+
+
+def source(runs: list[Run], score: Any, status: Any, *assessors: Assessor, **reasons: str) -> Source:
+    score = np.asarray(score, float)
+    empty = np.full((len(runs), score.shape[2]), "", dtype=object)
+    images = tuple(f"i{n}" for n in range(score.shape[2]))
+    said = {(runs[0].key, "psnr", image): reason for image, reason in reasons.items()}
+    return Source(
+        tuple(runs), assessors or (assessor(0),), images, score, np.asarray(status), empty, empty,
+        np.full(len(images), "", dtype=object), said, "1", "store", lambda name: b"",
+    )  # fmt: skip
+
+
+def test_seeds_share_a_configuration_and_baselines_come_first() -> None:
+    design = group([run(0, 0), run(1, 1), run(2, 0, generator="bicubic", fidelity_loss="")])
+    assert [(c.name, [r.index for r in c.runs]) for c in design.configurations] == [
+        ("bicubic", [2]),
+        ("edsr · l1", [0, 1]),
+    ]
+    assert design.varied == ("generator", "fidelity_loss")
+    assert varied(design)[1] == ("fidelity_loss", "l1")
+
+
+def test_changed_recipe_is_not_taken_for_another_seed() -> None:
+    design = group([run(0, 0), run(1, 1), run(2, 0)])
+    assert design.varied == ("edition",)
+    assert [[r.index for r in c.runs] for c in design.configurations] == [[0, 1], [2]]
+
+
+def test_same_factors_in_two_recipes_stay_apart() -> None:
+    design = group([run(0, recipe="a"), run(1, recipe="b")])
+    assert design.varied == ("recipe",)
+    assert [c.name for c in design.configurations] == ["recipe=a", "recipe=b"]
+
+
+def test_axis_that_goes_with_a_factor_is_named_not_repeated() -> None:
+    design = group(
+        [run(0, fidelity_loss="l1+dists", perceptual="dists"), run(1, fidelity_loss="l1+gmsd", perceptual="gmsd")]
+    )
+    assert design.varied == ("fidelity_loss",)
+    assert design.aliases == {"perceptual": "fidelity_loss"}
+
+
+def test_configurations_that_share_a_short_name_get_a_long_one() -> None:
+    design = group([run(0, discriminator="none"), run(1, discriminator="")])
+    assert [c.name for c in design.configurations] == ["discriminator=none", "discriminator=–"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(math.nan, ""), (2.0, "2"), (1e-4, "0.0001"), (np.float64(0.1), "0.1"), (np.True_, "true"), ("x", "x"), (3, "3")],
+)
+def test_as_text(value: Any, text: str) -> None:
+    assert as_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"),
+    [
+        ([25.0, 32.0], 2),
+        ([0.91, 0.96], 4),
+        ([100.0, 2000.0], 0),
+        ([5.0], 4),
+        ([31.14282, 31.14703], 3),
+        ([], 4),
+        ([1.0, math.inf], 4),
+    ],
+)
+def test_decimals(values: list[float], digits: int) -> None:
+    assert decimals(values) == digits
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.234, "1.23"), (-0.5, "−0.50"), (math.inf, "∞"), (1e-5, "1.00e−05"), (0.0, "0.00"), (3.2e9, "3.20e+09")],
+)
+def test_number(value: float, text: str) -> None:
+    assert number(value, 2) == text
+
+
+def test_mean_is_over_images_then_seeds() -> None:
+    drawn = source([run(0, 0), run(1, 1)], [[[30.0, 32.0]], [[40.0, 42.0]]], np.ones((2, 1, 2), int))
+    cell = tables(drawn, group(drawn.runs))[0].rows[0].cells[0]
+    assert cell.value == 36
+    assert cell.std == pytest.approx(math.sqrt(50))
+    assert not cell.partial
+    assert not cell.best, "there is nothing to be better than"
+
+
+def test_incomplete_mean_cannot_be_best() -> None:
+    runs = [run(0), run(1, discriminator="patch"), run(2, discriminator="unet")]
+    status = [[[1, 2]], [[1, 1]], [[1, 1]]]
+    rows = tables(drawn := source(runs, [[[99.0, 0]], [[30, 31]], [[20, 21]]], status, i1="boom"), group(drawn.runs))[
+        0
+    ].rows
+    assert [(row.cells[0].partial, row.cells[0].best) for row in rows] == [(True, False), (False, True), (False, False)]
+    assert "failed: boom (1 score)" in rows[0].cells[0].title
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "title"),
+    [(0, "not run", "not assessed"), (2, "failed", "failed: boom"), (3, "n/a", "not applicable: boom")],
+)
+def test_absent_score_says_why(status: int, text: str, title: str) -> None:
+    reasons = {} if status == 0 else {"i0": "boom"}
+    runs = [run(0), run(1, discriminator="patch")]
+    drawn = source(runs, [[[0.0]], [[1.0]]], [[[status]], [[1]]], **reasons)
+    cell = next(row for row in tables(drawn, group(runs))[0].rows if row.configuration.runs[0].index == 0).cells[0]
+    assert (cell.text, cell.value) == (text, None)
+    assert cell.title == f"{title} (1 score)"
+
+
+def test_infinite_score_is_shown_and_wins_without_breaking_the_bars() -> None:
+    runs = [run(0), run(1, discriminator="patch"), run(2, discriminator="unet")]
+    drawn = source(runs, [[[math.inf]], [[30.0]], [[20.0]]], np.ones((3, 1, 1), int))
+    cells = [row.cells[0] for row in tables(drawn, group(runs))[0].rows]
+    assert [(cell.text, cell.best, cell.quality) for cell in cells] == [
+        ("∞", True, 1.0),
+        ("30.0", False, 1.0),
+        ("20.0", False, 0.0),
+    ]
+
+
+def test_lower_is_better_reverses_bars_and_best() -> None:
+    runs = [run(0), run(1, discriminator="patch")]
+    drawn = source(runs, [[[4.0]], [[2.0]]], np.ones((2, 1, 1), int), assessor(0, "niqe", higher=False))
+    assert [(row.cells[0].best, row.cells[0].quality) for row in tables(drawn, group(runs))[0].rows] == [
+        (False, 0.0),
+        (True, 1.0),
+    ]
+
+
+def test_different_test_images_make_different_tables() -> None:
+    runs = [run(0), run(1, discriminator="patch"), run(2, discriminator="unet"), run(3, discriminator="vit", ok=False)]
+    status = [[[1, 0]], [[1, 0]], [[0, 1]], [[0, 0]]]
+    drawn = tables(source(runs, np.full((4, 1, 2), 5.0), status), group(runs))
+    assert [table.images for table in drawn] == [(0,), (1,)]
+    assert [[row.configuration.name for row in table.rows] for table in drawn] == [["edsr", "patch", "vit"], ["unet"]]
+    assert drawn[0].rows[2].cells[0].text == "failed"
+
+
+def test_failures_are_counted_by_reason() -> None:
+    runs = [run(0), run(1, discriminator="patch", ok=False)]
+    found = failures(source(runs, np.zeros((2, 1, 2)), [[[2, 2]], [[0, 0]]], i0="boom", i1="boom"), group(runs))
+    assert [(f.kind, f.count, f.reason) for f in found] == [
+        ("run failed", 1, "ran out of memory"),
+        ("score failed", 2, "boom"),
+    ]
+
+
+def test_facts_and_commands() -> None:
+    runs = [run(0), run(1, recipe="a b; rm -rf x")]
+    assert [(fact.name, fact.values) for fact in facts(runs)] == [("torch", ("2.13",))]
+    assert commands(runs) == ["percept recipe run r", "percept recipe run 'a b; rm -rf x'", "percept cube report"]
+
+
+def test_pairs_prefer_the_customary_ones() -> None:
+    names = [
+        ("ssim", "full"),
+        ("lpips", "full"),
+        ("brisque", "none"),
+        ("psnr", "full"),
+        ("niqe", "none"),
+        ("psnr-y", "full"),
+        ("fid", "set"),
+    ]
+    found = pairs([assessor(n, name, reference=reference) for n, (name, reference) in enumerate(names)])
+    assert [(x.label, y.label) for x, y in found] == [
+        ("psnr-y", "niqe"),
+        ("psnr-y", "brisque"),
+        ("psnr-y", "lpips"),
+        ("psnr-y", "ssim"),
+    ]
+    assert pairs([assessor(0, "niqe", reference="none")]) == []
+
+
+def test_region_is_where_outputs_differ_in_detail() -> None:
+    reference = np.full((200, 300, 3), 128, np.uint8)
+    texture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    reference[100:164, 200:264] = texture
+    other = reference.copy()
+    other[0:64, 0:64] = 90
+    other[100:164, 200:264] = 255 - texture
+    assert choose(reference, [reference, other], 64) == (100, 200, 64, 64)
+
+
+def test_region_of_a_small_or_flat_image_is_inside_it() -> None:
+    flat = np.zeros((40, 50, 3), np.uint8)
+    assert choose(flat, [flat], 128) == (0, 0, 40, 50)
+    top, left, height, width = choose(np.zeros((301, 203, 3), np.uint8), [np.zeros((301, 203, 3), np.uint8)], 128)
+    assert (height, width) == (128, 128)
+    assert top + height <= 301
+    assert left + width <= 203
+
+
+def test_binned_keeps_the_mean_and_drops_what_is_not_finite() -> None:
+    values = np.sin(np.arange(1000) / 50)
+    steps, means = binned(np.arange(1000.0), values, points=10)
+    assert steps.size == 10
+    assert means.mean() == pytest.approx(values.mean())
+    assert np.all(np.diff(steps) > 0)
+    steps, means = binned(np.arange(3.0), np.array([1.0, np.nan, np.inf]))
+    assert (steps.tolist(), means.tolist()) == ([0.0], [1.0])
+
+
+def test_each_line_can_be_told_from_the_others() -> None:
+    steps = np.arange(1, 9)
+    arrays = {"curve/l1/step": steps, "curve/l1/value": 1.0 / steps}
+    runs = [run(n, lr=str(n % 3), fidelity_loss=f"loss{n % 5}", discriminator=f"d{n % 2}") for n in range(30)]
+    runs = [Run(**{**vars(r), "arrays": arrays}) for r in runs]
+    design = group(runs)
+    drawn = curves(design, encode(design))
+    assert drawn
+    assert len({(look.colour, look.dash) for _, look in drawn.legend}) == 30 == len(drawn.legend)
+    assert drawn.panels[0].svg.count("data-c=") == 30
+
+
+def test_baseline_stands_out_from_everything_trained() -> None:
+    design = group([run(0, generator="bicubic", fidelity_loss=""), run(1), run(2, discriminator="patch")])
+    looks = encode(design).by_configuration
+    assert (looks[0].marker, looks[0].colour) == ("*", INK)
+    assert all(look.marker != "*" for look in looks[1:])
