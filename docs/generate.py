@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-
 from percept import contracts, hookspecs
 from percept.cli import cli
 from percept.recipe.document import HEAD, body, stage_schemas

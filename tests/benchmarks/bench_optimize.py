@@ -19,9 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-
 from percept.execution.check import load_checked
 from percept.stages import optimize
 from percept.stages.curves import Curves
@@ -29,6 +26,8 @@ from percept.stages.job import Job
 from percept.training.runtime import Runtime
 from percept.training.trainer import Trainer
 from percept_store import Store
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.yaml"
 
@@ -37,10 +36,22 @@ def main() -> None:
     options = _options()
     overrides = ("optimize.adversarial.starts-at=0", "optimize.ema=0.999")
     cells = load_checked(str(RECIPE), overrides).cells
-    chosen = [c for c in cells if bool((c.config["optimize"]["adversarial"] or {}).get("discriminator")) == options.adversarial]
+    chosen = [
+        c
+        for c in cells
+        if bool((c.config["optimize"]["adversarial"] or {}).get("discriminator")) == options.adversarial
+    ]
     with tempfile.TemporaryDirectory() as folder:
         for cell in chosen:
-            job = Job(cell.config, "bench", "bench", {}, Store(folder), Runtime.setup(cell.config["runtime"], options.threads), Path(folder))
+            job = Job(
+                cell.config,
+                "bench",
+                "bench",
+                {},
+                Store(folder),
+                Runtime.setup(cell.config["runtime"], options.threads),
+                Path(folder),
+            )
             ratio, ours, bare = compare(job, options.rounds, options.steps)
             print(f"{cell.factors}: percept {ours:.2f} ms, bare {bare:.2f} ms a step, ratio {ratio:.3f}")
 
@@ -51,7 +62,10 @@ def compare(job: Job, rounds: int, steps: int) -> tuple[float, float, float]:
     bare = bare_loop(trainer)
     times: dict[str, list[float]] = {"percept": [], "bare": []}
     for number in range(rounds + 1):
-        sides = [("percept", lambda: _percept_steps(job, trainer, steps)), ("bare", lambda: [bare() for _ in range(steps)])]
+        sides = [
+            ("percept", lambda: _percept_steps(job, trainer, steps)),
+            ("bare", lambda: [bare() for _ in range(steps)]),
+        ]
         for name, run in sides if number % 2 else reversed(sides):
             started = time.perf_counter()
             run()
@@ -147,7 +161,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--adversarial", action="store_true", help="the cells with a discriminator instead of those without")
+    parser.add_argument(
+        "--adversarial", action="store_true", help="the cells with a discriminator instead of those without"
+    )
     return parser.parse_args()
 
 

@@ -20,7 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-
 from percept_store import Store, open_cube
 
 
@@ -59,7 +58,16 @@ def run_under_fire(arguments: list[str], store: Path, kills: int, seconds: float
 
 
 def command(arguments: list[str], store: Path) -> list[str]:
-    return [sys.executable, "-c", "from percept.cli import main; main()", "recipe", "run", *arguments, "--store", str(store)]
+    return [
+        sys.executable,
+        "-c",
+        "from percept.cli import main; main()",
+        "recipe",
+        "run",
+        *arguments,
+        "--store",
+        str(store),
+    ]
 
 
 def kill_all(parent: int) -> None:

@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-
 from percept.errors import ComponentError
 from percept.registry import Registry
 from percept.registry import plugin as plugin_module
 from percept.registry.plugin import load_plugin
 from percept.registry.signature import parameter_problems, parameters_of
+
+Make = Callable[..., EntryPoint]
 
 GOOD = """
     from percept.hookspecs import hookimpl
@@ -35,7 +36,7 @@ class Distribution:
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def entry(module: str, source: str, distribution: str = "", requires: tuple[str, ...] = ()) -> EntryPoint:
@@ -45,14 +46,14 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         vars(point)["dist"] = Distribution(distribution or f"percept-{module}", requires=requires)
         return point
 
-    yield entry
+    return entry
 
 
 def good(module: str, name: str = "metric") -> str:
     return GOOD.format(name=name, module=module)
 
 
-def test_a_good_plugin(make) -> None:  # type: ignore[no-untyped-def]
+def test_a_good_plugin(make: Make) -> None:
     loaded = load_plugin(make("fine", good("fine")))
     assert (loaded.status, loaded.reason, loaded.distribution) == ("ok", "", "percept-fine")
     assert [spec.name for spec in loaded.specs] == ["metric"]
@@ -88,19 +89,19 @@ def test_a_good_plugin(make) -> None:  # type: ignore[no-untyped-def]
         ("", "ValueError: broken offers nothing: mark its hooks with @hookimpl and return specs"),
     ],
 )
-def test_a_broken_plugin_says_why_and_costs_nobody_else(make, source: str, reason: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_plugin_says_why_and_costs_nobody_else(make: Make, source: str, reason: str) -> None:
     broken, fine = load_plugin(make("broken", source)), load_plugin(make("fine", good("fine")))
     assert broken.status == "failed"
     assert broken.reason == reason
     assert Registry([broken, fine]).find("assessor", "metric").plugin is fine
 
 
-def test_another_core_version_is_refused(make) -> None:  # type: ignore[no-untyped-def]
+def test_another_core_version_is_refused(make: Make) -> None:
     loaded = load_plugin(make("future", good("future"), requires=("torch>=2", "percept-core>=7,<8")))
     assert (loaded.status, loaded.reason) == ("failed", "ImportError: wants percept-core<8,>=7, this is 0.1.0")
 
 
-def test_a_slow_plugin_works_but_is_named(make, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_slow_plugin_works_but_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin_module, "SLOW_SECONDS", 0.05)
     loaded = load_plugin(make("slow", "import time\ntime.sleep(0.1)\n" + textwrap.dedent(good("slow"))))
     assert loaded.status == "slow"
@@ -108,14 +109,14 @@ def test_a_slow_plugin_works_but_is_named(make, monkeypatch: pytest.MonkeyPatch)
     assert loaded.reason.startswith("took 0.1 s to import")
 
 
-def test_a_hanging_plugin_is_interrupted(make, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_hanging_plugin_is_interrupted(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin_module, "HANG_SECONDS", 0.1)
     loaded = load_plugin(make("hangs", "import time\ntime.sleep(30)"))
     assert loaded.status == "failed"
     assert "still importing after 0.1 s" in loaded.reason
 
 
-def test_two_claims_to_one_name(make) -> None:  # type: ignore[no-untyped-def]
+def test_two_claims_to_one_name(make: Make) -> None:
     found = Registry([load_plugin(make("one", good("one"))), load_plugin(make("two", good("two")))])
     assert len(list(found.components("assessor"))) == 2
     with pytest.raises(
@@ -126,7 +127,7 @@ def test_two_claims_to_one_name(make) -> None:  # type: ignore[no-untyped-def]
     assert list(found.conflicts()) == [("assessor", "metric")]
 
 
-def test_unknown_names_are_answered(make) -> None:  # type: ignore[no-untyped-def]
+def test_unknown_names_are_answered(make: Make) -> None:
     found = Registry([load_plugin(make("fine", good("fine"))), load_plugin(make("gone", "raise OSError('x')"))])
 
     def answer(kind: str, name: str) -> str:
@@ -142,7 +143,7 @@ def test_unknown_names_are_answered(make) -> None:  # type: ignore[no-untyped-de
     )
 
 
-def test_a_known_plugin_that_broke_or_is_blocked_is_named(make) -> None:  # type: ignore[no-untyped-def]
+def test_a_known_plugin_that_broke_or_is_blocked_is_named(make: Make) -> None:
     entry = make("percept_gmsd_broken", "raise OSError('x')", "percept-gmsd")
     with pytest.raises(ComponentError, match="unknown assessor 'gmsd': percept-gmsd failed to load: OSError: x"):
         Registry([load_plugin(entry)]).find("assessor", "gmsd")
@@ -150,7 +151,7 @@ def test_a_known_plugin_that_broke_or_is_blocked_is_named(make) -> None:  # type
         Registry([load_plugin(entry, frozenset({"percept-gmsd"}))]).find("assessor", "gmsd")
 
 
-def test_parameters_are_checked_before_anything_is_built(make) -> None:  # type: ignore[no-untyped-def]
+def test_parameters_are_checked_before_anything_is_built(make: Make) -> None:
     found = Registry([load_plugin(make("fine", good("fine")))])
     assert found.problems("assessor", "metric", {"windov": 3}) == [
         ("windov", "unknown parameter, did you mean window?")
@@ -161,14 +162,16 @@ def test_parameters_are_checked_before_anything_is_built(make) -> None:  # type:
         found.build("assessor", "metric", windov=3)
 
 
-def test_a_target_that_cannot_be_imported_is_one_line(make) -> None:  # type: ignore[no-untyped-def]
+def test_a_target_that_cannot_be_imported_is_one_line(make: Make) -> None:
     source = good("fine").replace('target="fine:Metric"', 'target="fine:Absent"')
     with pytest.raises(ComponentError, match="fine:Absent cannot be imported: AttributeError"):
         Registry([load_plugin(make("fine", source))]).build("assessor", "metric")
 
 
 def test_signatures() -> None:
-    def target(size: int, scale: float = 1.0, mode: str | None = None, sides: tuple[int, ...] = (), **rest: int) -> None:
+    def target(
+        size: int, scale: float = 1.0, mode: str | None = None, sides: tuple[int, ...] = (), **rest: int
+    ) -> None:
         """A function to be checked."""
 
     def no_rest(size: int, flag: bool = False) -> None:

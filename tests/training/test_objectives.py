@@ -4,11 +4,10 @@ import math
 
 import pytest
 import torch
-from torch import nn
-
 from percept.stages import optimize
 from percept.training.objectives import OBJECTIVES, gradient_penalty
 from percept.training.optimizers import OPTIMIZERS, SCHEDULES
+from torch import nn
 
 ZERO = torch.zeros(3, 1, 2, 2)
 LOG2 = math.log(2)

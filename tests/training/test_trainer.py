@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
-
 from percept.contracts import Sample
 from percept.errors import DataError
 from percept.training.adversary import Adversary
@@ -19,6 +16,8 @@ from percept.training.patches import PatchSampler
 from percept.training.runtime import Runtime
 from percept.training.terms import Term, labels
 from percept.training.trainer import Adversarial, Trainer
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 ADAM = {"use": "adam", "lr": 1e-3, "betas": [0.9, 0.99], "weight-decay": 0.0, "momentum": 0.9}
 COSINE = {"use": "cosine", "milestones": [], "gamma": 0.5, "floor": 0.0}
@@ -184,7 +183,9 @@ def test_nan_step_is_skipped_without_a_trace() -> None:
 
 def test_ten_nan_steps_in_a_row_end_the_run() -> None:
     made = trainer(loss=Doomed(set(range(3, 100))))
-    with pytest.raises(DivergedError, match=r"10 steps in a row, up to step 12 \(l1 nan\).*lower optimize.optimizer.lr"):
+    with pytest.raises(
+        DivergedError, match=r"10 steps in a row, up to step 12 \(l1 nan\).*lower optimize.optimizer.lr"
+    ):
         for _ in range(2 + LIMIT):
             made.advance()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from percept.cli.outcome import say
+from percept.cli.outcome import say, tell_damage
 from percept.cli.output import json_option, print_json, print_table, store_option
 
 
@@ -69,11 +69,14 @@ def report(out: Path, store: str) -> None:
 
 @cube.command()
 @store_option
-def refresh(store: str) -> None:
+@click.option("--rebuild", is_flag=True, help="Build all of it anew.")
+def refresh(store: str, rebuild: bool) -> None:
     """Bring the cube up to date with the ledger; recipe run does it by itself."""
     from percept_store import Store
 
-    click.echo(Store(store).refresh())
+    opened = Store(store)
+    click.echo(opened.refresh(rebuild))
+    tell_damage(opened)
 
 
 @cube.command()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from percept_store import Store
 
 
 def guarded(command: click.Command) -> None:
@@ -34,6 +38,12 @@ def guarded(command: click.Command) -> None:
 def say(text: str) -> None:
     """Tell a person: stderr."""
     print(text, file=sys.stderr)
+
+
+def tell_damage(store: Store) -> None:
+    """Name the records that cannot be read, of those that the ledger has been asked for by now."""
+    for damage in store.ledger.damaged:
+        say(f"{damage.path}: {damage.reason}")
 
 
 def is_store_error(error: BaseException) -> bool:

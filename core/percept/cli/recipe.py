@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from percept.cli.complete import recipes
-from percept.cli.outcome import say
+from percept.cli.outcome import say, tell_damage
 from percept.cli.output import json_option, print_json, print_table, store_option
 
 if TYPE_CHECKING:
     from percept.execution import Outcome
     from percept.execution.plan import PlannedCell
+
+# Lines for one cell's missing scores before they are only counted.
+SHOWN = 10
 
 recipe_argument = click.argument("recipe", shell_complete=recipes)
 set_option = click.option(
@@ -47,13 +50,16 @@ def list_recipes(as_json: bool) -> None:
 @json_option
 def run(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, retry_failed: bool, as_json: bool) -> int:
     """Do what RECIPE asks for and the store does not hold yet."""
+    from percept_store import Store
+
     from percept.execution import run_recipe
 
     outcomes = run_recipe(recipe, store, jobs, overrides, retry_failed)
+    tell_damage(Store(store))
     if as_json:
         print_json([_outcome(o) for o in outcomes])
     _summary(outcomes, store)
-    return 0 if all(o.status in ("ok", "done") for o in outcomes) else 1
+    return 0 if all(o.status in ("ok", "done") and not o.problems for o in outcomes) else 1
 
 
 @recipe.command()
@@ -88,6 +94,7 @@ def plan(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, timing:
 
     opened = Store(store)
     cells = Planner(opened).plan(load_checked(recipe, overrides))
+    tell_damage(opened)
     seconds = estimate(cells, opened, jobs) if timing else {}
     rows = [_planned(cell, seconds.get(cell.key)) for cell in cells]
     total = sum(s for s in seconds.values() if isinstance(s, float)) / max(1, jobs)
@@ -149,6 +156,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "factors": dict(outcome.task.factors),
         "status": outcome.status,
         "error": outcome.error,
+        "problems": list(outcome.problems),
     }
 
 
@@ -156,6 +164,10 @@ def _summary(outcomes: list[Outcome], store: str) -> None:
     counts = {"ok": "ran", "done": "done before", "failed": "failed", "stopped": "stopped"}
     parts = [f"{n} {word}" for status, word in counts.items() if (n := sum(o.status == status for o in outcomes))]
     for outcome in outcomes:
+        for line in outcome.problems[:SHOWN]:
+            say(f"no score: {outcome.task.label}: {line}")
+        if len(outcome.problems) > SHOWN:
+            say(f"no score: {outcome.task.label}: and {len(outcome.problems) - SHOWN} more, see percept cube report")
         if outcome.status == "failed":
             say(f"failed: {outcome.task.label}: {outcome.error}")
             context = click.get_current_context().find_root()

@@ -43,8 +43,8 @@ def _remaining(config: Mapping[str, Any], seconds: tuple[float, float]) -> float
     alone, together = seconds
     adversarial = config["adversarial"] or {}
     warm_up = min(adversarial.get("starts-at", 0), config["steps"]) if together else config["steps"]
-    seconds: float = warm_up * alone + (config["steps"] - warm_up) * together
-    return seconds
+    left: float = warm_up * alone + (config["steps"] - warm_up) * together
+    return left
 
 
 def _seconds_per_step(cell: PlannedCell, store: Store, threads: int) -> tuple[float, float] | str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from percept.execution.progress import Listener
-from percept.execution.task import Outcome, Task
+from percept.execution.task import Outcome, Task, outcome_of
 from percept.execution.worker import work
 
 
@@ -21,16 +21,15 @@ class InlineExecutor:
         """Outcomes in the order of the tasks; those that others start from come first in a plan."""
         for task in tasks:
             self.listener.started(task)
-            end: dict[str, Any] = {}
+            heard: list[dict[str, Any]] = []
 
-            def hear(event: dict[str, Any], task: Task = task, end: dict[str, Any] = end) -> None:
-                if event["event"] == "end":
-                    end.update(event)
-                else:
-                    self.listener.event(task, event)
+            def hear(event: dict[str, Any], task: Task = task, heard: list[dict[str, Any]] = heard) -> None:
+                heard.append(event)
+                self.listener.event(task, event)
 
             work(task.as_dict(), hear, threading.Event())
-            outcome = Outcome(task, end["status"], end["reason"], end.get("traceback", ""))
+            outcome = outcome_of(task, heard)
+            assert outcome is not None
             self.listener.ended(outcome)
             yield outcome
         self.listener.close()

@@ -11,11 +11,11 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 from percept.execution.progress import Listener
-from percept.execution.task import Outcome, Task
+from percept.execution.task import Outcome, Task, outcome_of
 
 _Message = tuple[str, dict[str, Any] | None]
 
@@ -25,7 +25,7 @@ class _Running:
     task: Task
     process: subprocess.Popen[str]
     attempt: int
-    end: dict[str, Any] | None = None
+    heard: list[dict[str, Any]] = field(default_factory=list)
 
 
 class LocalExecutor:
@@ -91,16 +91,16 @@ class LocalExecutor:
         key, event = self._messages.get()
         running = self._running[key]
         if event is not None:
-            if event["event"] == "end":
-                running.end = event
-            else:
-                self.listener.event(running.task, event)
+            if event["event"] in ("end", "scores"):
+                running.heard.append(event)
+            self.listener.event(running.task, event)
             return None
         del self._running[key]
-        if running.end is None and running.attempt <= retries:
+        outcome = outcome_of(running.task, running.heard)
+        if outcome is None and running.attempt <= retries:
             self._launch(running.task, running.attempt + 1)
             return None
-        return _outcome(running)
+        return outcome or _crashed(running)
 
     def _stop(self) -> None:
         for running in self._running.values():
@@ -134,9 +134,7 @@ def _hopeless(waiting: Sequence[Task], failed: set[str]) -> list[Task]:
     return [task for task in waiting if failed & set(task.needs)]
 
 
-def _outcome(running: _Running) -> Outcome:
-    if running.end is not None:
-        return Outcome(running.task, running.end["status"], running.end["reason"], running.end.get("traceback", ""))
+def _crashed(running: _Running) -> Outcome:
     code = running.process.returncode
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}"
     return Outcome(running.task, "failed", f"its process {how} {running.attempt} times; see the messages above")

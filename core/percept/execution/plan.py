@@ -13,8 +13,8 @@ from percept_store import Store
 
 from percept.errors import InputError, PerceptError, RecipeError
 from percept.execution.identity import run_key
-from percept.recipe import Cell, Recipe, load
 from percept.execution.snapshot import Snapshot
+from percept.recipe import Cell, Recipe, load
 from percept.registry import registry
 from percept.stages.assess import options_of, test_key
 from percept.stages.build import build_dataset

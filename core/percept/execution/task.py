@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,9 +35,22 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended: `status` ok · failed · stopped · done (nothing was left), with the reason of a failure."""
+    """How a cell ended: `status` ok · failed · stopped · done (nothing was left), with the reason of a failure.
+
+    `problems` has a line for each score that there is none of, though the cell itself went well.
+    """
 
     task: Task
     status: str
     error: str = ""
     traceback: str = field(default="", repr=False)
+    problems: tuple[str, ...] = ()
+
+
+def outcome_of(task: Task, events: Sequence[Mapping[str, Any]]) -> Outcome | None:
+    """The outcome that a worker's events tell, or None if it ended without a word."""
+    problems = tuple(line for event in events if event["event"] == "scores" for line in event["problems"])
+    ends = [event for event in events if event["event"] == "end"]
+    if not ends:
+        return None
+    return Outcome(task, ends[-1]["status"], ends[-1]["reason"], ends[-1].get("traceback", ""), problems)

@@ -20,7 +20,7 @@ A stage declares its section so:
     ADVERSARIAL = Section(
         {
             "discriminator": Field(
-                Component("discriminator", Section({"init": chained("discriminator")}), optional=True), required=True
+                Component("discriminator", Section({"init": chained("discriminator")}), optional=True)
             ),
             "starts-at": Field(int, default=0, minimum=0, doc="first step with the adversarial term"),
         }

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from percept.schema.base import Names, Schema, placeholder_or
+from percept.schema.node import is_resolved
 from percept.schema.scalar import Type, schema_of
 from percept.schema.words import join
 
@@ -39,13 +40,15 @@ class List(Schema):
         return isinstance(node.value, list) or (self.lone and self.item.accepts(node))
 
     def read(self, node: Node, path: str, findings: Findings) -> list[Any]:
+        before = len(findings.problems)
         if not isinstance(node.value, list):
             values = [self.item.validate(node, path, findings)]
         else:
             values = [self.item.validate(child, join(path, i), findings) for i, child in enumerate(node.value)]
-        if len(values) < self.minimum:
+        kept = [value for value in values if value is not None]
+        if len(kept) < self.minimum and len(findings.problems) == before and is_resolved(node):
             findings.add(node.position, path, f"needs at least {self.minimum} item{'s' if self.minimum > 1 else ''}")
-        return [value for value in values if value is not None]
+        return kept
 
     def to_json_schema(self, names: Names) -> dict[str, Any]:
         item = self.item.to_json_schema(names)

@@ -67,7 +67,7 @@ class Scalar(Schema):
 
     def read(self, node: Node, path: str, findings: Findings) -> Any:
         value = self._typed(node.value)
-        wrong = self._wrong(value)
+        wrong = self._wrong(value, shown(node.value))
         if wrong:
             findings.add(node.position, path, wrong)
         return value
@@ -88,15 +88,15 @@ class Scalar(Schema):
         kind = str if self.type is Path else self.type
         return value if isinstance(value, kind) and (value or self.type is not Path) else None
 
-    def _wrong(self, value: Any) -> str:
+    def _wrong(self, value: Any, written: str) -> str:
         if self.choices and value not in self.choices:
-            return f"unknown value {shown(value)}" + suggestion(str(value), map(str, self.choices), "there are")
+            return f"unknown value {written}" + suggestion(str(value), map(str, self.choices), "there are")
         if self.minimum is not None and value < self.minimum:
-            return f"must be at least {self.minimum:g}, not {value!r}"
+            return f"must be at least {self.minimum:g}, not {written}"
         if self.maximum is not None and value > self.maximum:
-            return f"must be at most {self.maximum:g}, not {value!r}"
+            return f"must be at most {self.maximum:g}, not {written}"
         if self.pattern and not re.fullmatch(self.pattern, value):
-            return f"expects {self.expects}, not {shown(value)}"
+            return f"expects {self.expects}, not {written}"
         return ""
 
 

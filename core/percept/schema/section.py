@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Field:
-    """One key of a section. Raises ValueError if the default is not of the type.
+    """One key of a section. Raises ValueError if the default is not of the type, or the key is required and has one.
 
     type       int, float, bool, str, pathlib.Path, object (any single value), or a Schema
     default    written as in a recipe; None: an absent key, and `key: null`, give None
@@ -40,6 +40,8 @@ class Field:
     _has_components: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.required and self.default is not None:
+            raise ValueError("a required key has no default")
         findings = Findings()
         filled = None if self.default is None else self.schema.validate(node_of(self.default), "", findings)
         if findings.problems:

@@ -41,6 +41,7 @@ def run(job: Job, assessors: Sequence[Mapping[str, Any]] | None = None) -> None:
     options = options_of(job.config)
     judges = build_assessors(assessors or job.config["assess"]["with"], options, job.runtime.device)
     rows = _rows(job, dataset, judges)
+    job.emit({"event": "scores", "problems": _problems(judges, rows), "of": len(judges) * len(rows)})
     _record(job, judges, rows, test_key(job.config, dataset.fingerprint()), time.monotonic() - started)
 
 
@@ -100,6 +101,20 @@ def _assess_one(job: Job, dataset: Any, index: int, outputs: Any, judges: Sequen
     return facts, [judge.score(restored.output, restored.target) for judge in judges]
 
 
+def _problems(judges: Sequence[Judge], rows: Sequence[Row]) -> list[str]:
+    """A line for each score that failed; an image that cannot be read at all gets one line for all its scores."""
+    from percept.stages.scoring import FAILED
+
+    lines = []
+    for facts, scores in rows:
+        failed = [(j.facts["label"], s.reason) for j, s in zip(judges, scores, strict=True) if s.status == FAILED]
+        if len(failed) > 1 and len({reason for _, reason in failed}) == 1:
+            lines.append(f"{facts['id']}: {failed[0][1]}")
+        else:
+            lines += [f"{facts['id']}: {label}: {reason}" for label, reason in failed]
+    return lines
+
+
 def _content_hash(image: Tensor) -> str:
     import hashlib
 
@@ -121,12 +136,9 @@ def _record(job: Job, judges: Sequence[Judge], rows: Sequence[Row], test: str, s
         "reasons": {f"{a},{i}": s.reason for i, (_, row) in enumerate(rows) for a, s in enumerate(row) if s.reason},
         "provenance": provenance(job),
     }
-    arrays = {
-        "score": np.array([[s.value for s in row] for _, row in rows], dtype=np.float64)
-        .reshape(-1, len(judges))
-        .T.copy(),
-        "status": np.array([[s.status for s in row] for _, row in rows], dtype=np.uint8)
-        .reshape(-1, len(judges))
-        .T.copy(),
+    columns = list(zip(*(scores for _, scores in rows), strict=True))
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        "score": np.array([[s.value for s in column] for column in columns], dtype=np.float64),
+        "status": np.array([[s.status for s in column] for column in columns], dtype=np.uint8),
     }
     job.store.ledger.put(Record(kind="assessment", key=job.key, header=header, arrays=arrays))

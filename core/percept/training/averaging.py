@@ -11,4 +11,5 @@ def averaged(module: nn.Module, decay: float) -> AveragedModel:
 
     Averaging buffers, too, would pull a spectral norm's vectors off the unit sphere, and outputs explode.
     """
-    return AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch's own annotation is missing
+    return AveragedModel(module, multi_avg_fn=average, use_buffers=False)
