@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from percept.schema.words import nearest
 
 if TYPE_CHECKING:
-    from percept.schema import Findings, Use
+    from percept.schema import Findings, Position, Use
 
 CheckComponent: TypeAlias = Callable[[Any, str, Mapping[str, Any]], list[tuple[str, str]]]
 """(kind, name, parameters) → what is wrong: (parameter or `use`, message)."""
@@ -30,7 +30,7 @@ def check_components(uses: Iterable[Use], check: CheckComponent, findings: Findi
             findings.add(position, path, _of_the_recipe(use, parameter, message) or message)
 
 
-def _beside_use(use: Use, parameter: str) -> Any:
+def _beside_use(use: Use, parameter: str) -> tuple[Position, str]:
     position, path = use.places["use"]
     return position, f"{path.removesuffix('.use')}.{parameter}"
 

@@ -24,6 +24,9 @@ def override(tree: Node, text: str, findings: Findings) -> Node:
     if not equals or not _PATH.fullmatch(key):
         findings.add(position, "", "write it as a.b=value or a[1].b=value")
         return tree
+    if key == "extends":
+        findings.add(position, "", "a base cannot be set; write a recipe that extends it")
+        return tree
     before = len(findings.problems)
     value = parse(source, lambda _: position, findings) or Node(None, position)
     if len(findings.problems) > before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from percept.schema.base import Names, Schema, placeholder_or
 from percept.schema.findings import Findings, Use
@@ -87,14 +87,15 @@ class Component(Schema):
         if use.value == NONE:
             findings.add(use.position, use_path, f"{self._a_kind} is needed here, not none")
         reserved = self.reserved.read(node.only(self.reserved.fields), path, findings)
-        parameters = self._parameters(node, path, findings)
-        if use.value not in (NONE, UNRESOLVED) and all(is_resolved(n) for n, _, _ in parameters.values()):
-            self._note(use, use_path, parameters, findings)
-        values = {name: plain(child) for name, (child, _, _) in parameters.items()}
+        given = self._given(node, path, findings)
+        values = {name: plain(parameter.node) for name, parameter in given.items()}
+        if use.value not in (NONE, UNRESOLVED) and all(is_resolved(parameter.node) for parameter in given.values()):
+            places = {"use": (use.position, use_path), **{name: (p.position, p.path) for name, p in given.items()}}
+            findings.uses.append(Use(self.kind, use.value, values, places, tuple(self.reserved.fields)))
         return {"use": use.value, **reserved, "parameters": values}
 
-    def _parameters(self, node: Node, path: str, findings: Findings) -> dict[str, tuple[Node, Position, str]]:
-        found: dict[str, tuple[Node, Position, str]] = {}
+    def _given(self, node: Node, path: str, findings: Findings) -> dict[str, _Given]:
+        found: dict[str, _Given] = {}
         for key, child in node.value.items():
             if key == "use" or key in self.reserved.fields:
                 continue
@@ -102,17 +103,16 @@ class Component(Schema):
             if not name.isidentifier():
                 findings.add(node.at(key), place, "unknown key: a parameter's name has letters, digits and hyphens")
             elif name in found:
-                findings.add(node.at(key), place, f"is given twice: as {found[name][2].rpartition('.')[2]}, too")
+                findings.add(node.at(key), place, f"is given twice: as {found[name].path.rpartition('.')[2]}, too")
             else:
-                found[name] = (child, node.at(key), place)
+                found[name] = _Given(child, node.at(key), place)
         return found
 
-    def _note(
-        self, use: Node, path: str, parameters: dict[str, tuple[Node, Position, str]], findings: Findings
-    ) -> None:
-        places = {"use": (use.position, path), **{name: (at, place) for name, (_, at, place) in parameters.items()}}
-        values = {name: plain(child) for name, (child, _, _) in parameters.items()}
-        findings.uses.append(Use(self.kind, use.value, values, places, tuple(self.reserved.fields)))
+
+class _Given(NamedTuple):
+    node: Node
+    position: Position
+    path: str
 
 
 def spliced(node: Node) -> Node:

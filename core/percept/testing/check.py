@@ -104,7 +104,7 @@ class Suite(Generic[S]):
         except CheckSkipped:
             raise
         except Exception as error:
-            raise CheckSkipped(f"it does not build: {_describe(error)}") from error
+            raise CheckSkipped(f"{label(self.spec.kind)} '{self.spec.name}' does not build, see there") from error
         return built
 
     def build(self, seed: int = 0, **more: Any) -> Any:

@@ -20,13 +20,14 @@ Status = Literal["ok", "failed", "expected", "unexpected-pass", "skipped"]
 class Result:
     """What came of one check.
 
+    check    its name
     status   ok · failed · expected: failed as `known_failures` says · unexpected-pass: passed although it says not ·
              skipped: could not be made
     reason   empty if ok; the failure, in one line; why it is expected; why it was skipped
     seconds  how long it took
     """
 
-    check: Check
+    check: str
     status: Status
     reason: str
     seconds: float
@@ -51,7 +52,7 @@ def run_component(component: Component, **parameters: Any) -> list[Result]:
 def _result(check: Check, known: str | None) -> Result:
     started = time.perf_counter()
     status, reason = _outcome(check, known)
-    return Result(check, status, reason, time.perf_counter() - started)
+    return Result(check.name, status, reason, time.perf_counter() - started)
 
 
 def _outcome(check: Check, known: str | None) -> tuple[Status, str]:

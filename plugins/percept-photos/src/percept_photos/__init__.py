@@ -1,0 +1,20 @@
+"""Offers the dataset `photos`."""
+
+from __future__ import annotations
+
+from percept.hookspecs import hookimpl
+from percept.specs import DatasetSpec
+
+
+@hookimpl
+def percept_datasets() -> list[DatasetSpec]:
+    return [
+        DatasetSpec(
+            name="photos",
+            summary="Nine colour photographs that scikit-image ships: nothing is downloaded",
+            target="percept_photos.photos:Photos",
+            cites=("doi:10.7717/peerj.453",),
+            content="images",
+            splits=("train", "test", "all"),
+        )
+    ]

@@ -1,0 +1,76 @@
+"""Offers `ssim` and `ms-ssim` of luminance, `ssim-rgb` and `ms-ssim-rgb` of the channels, each in both lives."""
+
+from __future__ import annotations
+
+from percept.hookspecs import hookimpl
+from percept.specs import AssessorSpec, FidelityLossSpec
+
+_COMMON = "11×11 Gaussian window, σ 1.5, valid positions only, K1 .01, K2 .03"
+_SSIM = f"{_COMMON}; no automatic downsampling"
+_MS_SSIM = f"{_COMMON}; 5 scales, 2×2 means, product; a mean below 1e-4 is continued as a small positive value"
+_ROUNDED = "luminance rounded to 256 levels, as the authors' code is given it"
+_FLOAT = "luminance not rounded"
+_CHANNELS = "mean of the values of R, G and B; not rounded"
+_SSIM_FORMULA = "mean((2μxμy + C1)(2σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)))"
+_MS_SSIM_FORMULA = "mean(SSIM₅)^w₅ · ∏ⱼ₌₁…₄ mean((2σxy + C2) / (σx² + σy² + C2))^wⱼ, w = .0448 .2856 .3001 .2363 .1333"
+
+
+def _ssim(name: str, summary: str, colour: str, variant: str, *, rounded: bool) -> AssessorSpec:
+    return AssessorSpec(
+        name=name,
+        summary=summary,
+        target="percept_ssim.ssim:SSIM",
+        arguments={"colour": colour, "rounded": rounded},
+        cites=("doi:10.1109/TIP.2003.819861",),
+        direction="higher",
+        range=(-1.0, 1.0),
+        colour=colour,
+        variant=f"{_SSIM}; {variant}",
+        formula=_SSIM_FORMULA,
+        symmetric=True,
+        min_size=11,
+    )
+
+
+def _ms_ssim(name: str, summary: str, colour: str, variant: str, *, rounded: bool) -> AssessorSpec:
+    return AssessorSpec(
+        name=name,
+        summary=summary,
+        target="percept_ssim.ms_ssim:MSSSIM",
+        arguments={"colour": colour, "rounded": rounded},
+        cites=("doi:10.1109/ACSSC.2003.1292216",),
+        direction="higher",
+        range=(0.0, 1.0),
+        colour=colour,
+        variant=f"{_MS_SSIM}; {variant}",
+        formula=_MS_SSIM_FORMULA,
+        symmetric=True,
+        min_size=161,
+    )
+
+
+def _as_loss(spec: AssessorSpec, low: float, variant: str) -> FidelityLossSpec:
+    return spec.as_loss(
+        arguments={"colour": spec.colour, "rounded": False},
+        range=(low, 1.0 - spec.range[0]),
+        variant=variant,
+        formula=f"1 − {spec.formula}",
+    )
+
+
+_ASSESSORS = (
+    _ssim("ssim", "Structural similarity of luminance", "gray", _ROUNDED, rounded=True),
+    _ssim("ssim-rgb", "Structural similarity, mean over R, G and B", "rgb", _CHANNELS, rounded=False),
+    _ms_ssim("ms-ssim", "Multi-scale structural similarity of luminance", "gray", _ROUNDED, rounded=True),
+    _ms_ssim("ms-ssim-rgb", "Multi-scale structural similarity, mean over R, G and B", "rgb", _CHANNELS, rounded=False),
+)
+
+
+@hookimpl
+def percept_assessors() -> list[AssessorSpec]:
+    return list(_ASSESSORS)
+
+
+@hookimpl
+def percept_fidelity_losses() -> list[FidelityLossSpec]:
+    return [_as_loss(spec, 0.0, spec.variant.replace(_ROUNDED, _FLOAT)) for spec in _ASSESSORS]

@@ -1,0 +1,107 @@
+"""Multi-scale SSIM: Wang, Simoncelli, Bovik, "Multi-scale structural similarity", Asilomar 2003, equation 7."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from percept.contracts import check_images, check_pair
+from torch import Tensor, nn
+from torch.nn import functional
+
+from percept_ssim.moments import Moments, gaussian, moments, similarity
+from percept_ssim.planes import Colour, planes
+
+Pooling = Literal["product", "sum"]
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest scale first: section 3.2 of the paper
+FLOOR = 1e-4
+
+
+class Prepared(NamedTuple):
+    """A reference (N, 3, H, W) and the moments of its planes at each scale, finest first."""
+
+    reference: Tensor
+    scales: tuple[Moments, ...]
+
+
+def ms_ssim(planes: Tensor, reference: tuple[Moments, ...], window: Tensor, pooling: Pooling = "product") -> Tensor:
+    """(N, C, H, W) in [0, 1] against the moments of (N or 1, C, H, W) at each scale → (N,), mean over channels."""
+    means = []
+    for scale, known in enumerate(reference, start=1):
+        luminance, structure = similarity(planes, known, window)
+        last = scale == len(reference)
+        means.append((luminance * structure if last else structure).mean((-2, -1)))
+        planes = planes if last else halve(planes)
+    pool = weighted_product if pooling == "product" else weighted_sum
+    return pool(torch.stack(means), planes.new_tensor(WEIGHTS).view(-1, 1, 1)).mean(1)
+
+
+def halve(planes: Tensor) -> Tensor:
+    """(N, C, H, W) → (N, C, ⌈H/2⌉, ⌈W/2⌉): means over 2×2 pixels, at an odd border over the pixels that there are.
+
+    The same as MATLAB's imfilter with ones(2)/4 and 'symmetric', of which every other pixel is taken.
+    """
+    return functional.avg_pool2d(planes, 2, ceil_mode=True)
+
+
+def weighted_product(means: Tensor, weights: Tensor) -> Tensor:
+    """∏ meansⱼ^weightsⱼ over the first axis, in [0, 1]; gradients are finite and never vanish entirely.
+
+    A fractional power of a mean below 0 is no real number, and near 0 it has no slope that one could descend. Below
+    `FLOOR` the power f is continued as f(FLOOR) / (1 + w·(FLOOR - mean) / FLOOR): positive, and of equal slope there.
+    """
+    shortfall = (FLOOR - means).clamp_min(0) / FLOOR
+    return (means.clamp_min(FLOOR) ** weights / (1 + weights * shortfall)).prod(0)
+
+
+def weighted_sum(means: Tensor, weights: Tensor) -> Tensor:
+    """Σ weightsⱼ·meansⱼ / Σ weightsⱼ over the first axis, in [-1, 1]: `wtd_sum` of the authors' code."""
+    return (weights * means).sum(0) / weights.sum()
+
+
+class MSSSIM(nn.Module):
+    """Assessor and fidelity loss: MS-SSIM over five scales, 1 for equal images; the loss is 1 - MS-SSIM.
+
+    colour   `gray`: MATLAB's rgb2gray, as the authors use; `rgb`: the mean of the three channels' values
+    rounded  round to 256 levels first, as MATLAB does with 8-bit images; straight-through gradient
+    window   side of the Gaussian window in pixels; images need 16·(window - 1) + 1 pixels a side
+    sigma    standard deviation of the window in pixels
+    pooling  `product`, as in the paper, or the weighted `sum` that the authors' code offers beside it
+
+    Images are (N, 3, H, W) in [0, 1], values (N,). Raises ImageError for other shapes, or smaller images;
+    ComponentError for a window that is not positive.
+    """
+
+    window: Tensor
+
+    def __init__(
+        self,
+        colour: Colour = "gray",
+        rounded: bool = False,
+        window: int = 11,
+        sigma: float = 1.5,
+        pooling: Pooling = "product",
+    ) -> None:
+        super().__init__()
+        self.colour, self.rounded, self.pooling = colour, rounded, pooling
+        self.min_size = (window - 1) * 2 ** (len(WEIGHTS) - 1) + 1
+        self.register_buffer("window", gaussian(window, sigma), persistent=False)
+
+    def prepare(self, reference: Tensor) -> Prepared:
+        """The reference (N, 3, H, W) with its local means and variances at five scales."""
+        check_images(reference, "MS-SSIM", self.min_size)
+        pyramid = [planes(reference, self.colour, self.rounded)]
+        for _ in WEIGHTS[1:]:
+            pyramid.append(halve(pyramid[-1]))
+        return Prepared(reference, tuple(moments(scale, self.window) for scale in pyramid))
+
+    def score(self, images: Tensor, state: Prepared) -> Tensor:
+        """MS-SSIM, (N,), in [0, 1], higher is better."""
+        check_pair(images, state.reference, "MS-SSIM", self.min_size)
+        values = planes(images, self.colour, self.rounded)
+        return ms_ssim(values, state.scales, self.window, self.pooling)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """1 - MS-SSIM, (N,), in [0, 1], lower is better."""
+        return 1 - self.score(output, self.prepare(target))
