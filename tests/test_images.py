@@ -79,7 +79,7 @@ def tiff(
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".ppm", ".webp"])
 def test_lossless_files_are_read_to_the_level(photo: Image.Image, suffix: str, tmp_path: Path) -> None:
-    photo.save(tmp_path / f"a{suffix}", **({"lossless": True} if suffix == ".webp" else {}))
+    photo.save(tmp_path / f"a{suffix}", lossless=True)  # only WebP asks
     image = read_image(tmp_path / f"a{suffix}")
     assert (image.dtype, image.shape) == (torch.float32, (3, 37, 41))
     assert image.is_contiguous()
@@ -117,7 +117,7 @@ def test_sixteen_bit_grey_keeps_every_level(name: str, tmp_path: Path) -> None:
     expected = torch.tensor(levels.astype(np.float32) / np.float32(65535))
     assert image.dtype == torch.float32
     assert torch.equal(image, expected.expand(3, -1, -1))
-    assert image.unique().numel() == 65536
+    assert len(set(image[0].flatten().tolist())) == 65536
 
 
 def test_twelve_bit_pgm_is_scaled_to_its_own_white(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_deep_colour_ppm_is_refused(white: int, bits: int, plain: bool, tmp_path
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif"])
 def test_full_opacity_is_dropped(photo: Image.Image, name: str, tmp_path: Path) -> None:
-    photo.convert("RGBA").save(tmp_path / name, **({"lossless": True} if name == "a.webp" else {}))
+    photo.convert("RGBA").save(tmp_path / name, lossless=True)  # only WebP asks
     assert torch.equal(read_image(tmp_path / name), pixels(photo))
 
 

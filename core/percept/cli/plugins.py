@@ -69,15 +69,17 @@ def info(name: str, kind: str | None, as_json: bool) -> None:
 
 @plugins.command()
 @click.argument("name", shell_complete=components)
+@click.argument("parameters", nargs=-1, metavar="[PARAMETER=VALUE]...")
 @kind_option
 @json_option
-def check(name: str, kind: str | None, as_json: bool) -> int:
-    """Run the conformance suite on the components called NAME."""
-    from percept.testing import run_checks
+def check(name: str, parameters: tuple[str, ...], kind: str | None, as_json: bool) -> int:
+    """Run the conformance suite on the components called NAME: percept plugins check folder path=photos."""
+    from percept.testing import run_component
 
+    given = dict(_parameter(text) for text in parameters)
     rows: list[dict[str, Any]] = []
     for component in _named(name, kind):
-        results = run_checks(component.spec.kind, component.qualified)
+        results = run_component(component, **given)
         rows += [{"kind": component.spec.kind, **dataclasses.asdict(result)} for result in results]
     print_json(rows) if as_json else print_table(rows, ("kind", "check", "status", "reason"))
     bad = [row for row in rows if row["status"] in ("failed", "unexpected-pass")]
@@ -108,6 +110,15 @@ def _named(name: str, kind: str | None) -> list[Component]:
             raise ComponentError(f"unknown component '{name}'" + (f", did you mean {near}?" if near else ""))
         registry().find(kind, name)  # type: ignore[arg-type]  # click has checked the kind; raises, with its hints
     return found
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    import yaml
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"'{text}' is not PARAMETER=VALUE")
+    return name.replace("-", "_"), yaml.safe_load(value)
 
 
 def _nearest(name: str) -> str:

@@ -75,12 +75,13 @@ class FidelityLossSuite(MetricSuite[FidelityLossSpec]):
     @check(has_other_life)
     def two_lives_agree(self) -> None:
         """The assessor of the same name puts three candidates in the same order."""
-        reference = images.natural(1, self.side, self.side)
+        assessor = self.assessor()
+        assert assessor is not None, "the check would not have been listed"
+        side = max(self.side, assessor.side)
+        reference = images.natural(1, side, side)
         spoilt = images.noisy(reference, 0.02), images.blurred(reference), images.noisy(reference, 0.25)
         candidates = torch.cat(spoilt)
         target = reference.expand_as(candidates).contiguous()
-        assessor = self.assessor()
-        assert assessor is not None, "the check would not have been listed"
         scores = assessor.measure(candidates, target).flatten()
         losses = self.measure(candidates, target).flatten()
         costs = scores if assessor.spec.direction == "lower" else -scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,8 @@ from torch.nn import functional
 GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)  # MATLAB's rgb2gray: NTSC luminance to 15 digits
 C = 170.0  # in squared grey levels
 MIN_SIZE = 6  # smaller ones have no pixel whose gradient the border leaves alone
-TINY = 1e-12
+TINY = 1e-12  # squared grey levels a pixel, added below the root of the gradient magnitude
+TINIER = 1e-16  # added to the variance below the root of the deviation
 
 
 class Prepared(NamedTuple):
@@ -25,17 +27,18 @@ class Prepared(NamedTuple):
 def gmsd(magnitude: Tensor, reference: Tensor) -> Tensor:
     """Gradient magnitudes (N, 1, h, w), those of the reference (N or 1, 1, h, w) → (N,), 0 for equal ones, ≥ 0.
 
-    The deviation of 1 - similarity is taken, which is the same and loses nothing where images are alike. The root is
-    shifted by 1e-12, so that its slope is finite at 0: that costs less than 1e-6.
+    The deviation of 1 - similarity is taken, which is the same and loses nothing where images are alike. The variance
+    is shifted by 1e-16, so that the root's slope is finite at 0: the result is too small by at most 1e-8.
     """
     dissimilarity = (magnitude - reference).square() / (magnitude.square() + reference.square() + C)
-    return (dissimilarity.var((1, 2, 3)) + TINY).sqrt() - TINY**0.5
+    variance: Tensor = dissimilarity.var((1, 2, 3))
+    return (variance + TINIER).sqrt() - sqrt(TINIER)
 
 
 def magnitude(gray: Tensor) -> Tensor:
     """(N, 1, H, W) grey levels → |∇| (N, 1, ⌈H/2⌉, ⌈W/2⌉), Prewitt/3 after means over 2×2 pixels; zeros beyond borders.
 
-    A shift of the square by 1e-12 keeps the root's slope finite in flat regions; there it adds 1e-6 grey levels.
+    A shift of the square by 1e-12 keeps the root's slope finite in flat regions, where it adds 1e-6 grey levels.
     """
     halved = functional.avg_pool2d(gray, 2, ceil_mode=True, divisor_override=4)
     padded = functional.pad(halved, (1, 1, 1, 1))

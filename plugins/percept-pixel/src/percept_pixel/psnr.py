@@ -8,7 +8,7 @@ from percept.contracts import check_images, check_pair
 from percept.errors import ComponentError
 from torch import Tensor, nn
 
-LUMA = (65.481, 128.553, 24.966)  # ITU-R BT.601-7: R, G, B in [0, 1] → Y in 16 … 235, less an offset of 16, which cancels
+LUMA = (65.481, 128.553, 24.966)  # ITU-R BT.601-7: R, G, B in [0, 1] → Y - 16; the offset cancels
 PEAK_OF_LUMA = 255.0  # customary in super-resolution, although Y itself ends at 235
 LEAST_ERROR = 1e-10
 

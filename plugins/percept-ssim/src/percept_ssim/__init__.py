@@ -49,12 +49,19 @@ def _ms_ssim(name: str, summary: str, colour: str, variant: str, *, rounded: boo
     )
 
 
-def _as_loss(spec: AssessorSpec, low: float, variant: str) -> FidelityLossSpec:
+def _as_loss(spec: AssessorSpec) -> FidelityLossSpec:
+    """Unrounded; and MS-SSIM takes patches that do not hold five scales, as training needs them."""
+    arguments: dict[str, object] = {"colour": spec.colour, "rounded": False}
+    variant = spec.variant.replace(_ROUNDED, _FLOAT)
+    if spec.target.endswith("MSSSIM"):
+        arguments["scales"] = "fit"
+        variant = variant.replace("5 scales", "as many of 5 scales as the patch holds, 3 for 64 pixels")
     return spec.as_loss(
-        arguments={"colour": spec.colour, "rounded": False},
-        range=(low, 1.0 - spec.range[0]),
+        arguments=arguments,
+        range=(0.0, 1.0 - spec.range[0]),
         variant=variant,
         formula=f"1 − {spec.formula}",
+        min_size=11,
     )
 
 
@@ -73,4 +80,4 @@ def percept_assessors() -> list[AssessorSpec]:
 
 @hookimpl
 def percept_fidelity_losses() -> list[FidelityLossSpec]:
-    return [_as_loss(spec, 0.0, spec.variant.replace(_ROUNDED, _FLOAT)) for spec in _ASSESSORS]
+    return [_as_loss(spec) for spec in _ASSESSORS]

@@ -13,6 +13,7 @@ from percept_ssim.moments import Moments, gaussian, moments, similarity
 from percept_ssim.planes import Colour, planes
 
 Pooling = Literal["product", "sum"]
+Scales = Literal["five", "fit"]
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest scale first: section 3.2 of the paper
 FLOOR = 1e-4
@@ -34,7 +35,13 @@ def ms_ssim(planes: Tensor, reference: tuple[Moments, ...], window: Tensor, pool
         means.append((luminance * structure if last else structure).mean((-2, -1)))
         planes = planes if last else halve(planes)
     pool = weighted_product if pooling == "product" else weighted_sum
-    return pool(torch.stack(means), planes.new_tensor(WEIGHTS).view(-1, 1, 1)).mean(1)
+    return pool(torch.stack(means), planes.new_tensor(weights_of(len(means))).view(-1, 1, 1)).mean(1)
+
+
+def weights_of(scales: int) -> list[float]:
+    """The paper's weights, or those of its finest scales divided by their sum; five sum to 1.0001, as printed there."""
+    total = 1.0 if scales == len(WEIGHTS) else sum(WEIGHTS[:scales])
+    return [weight / total for weight in WEIGHTS[:scales]]
 
 
 def halve(planes: Tensor) -> Tensor:
@@ -61,13 +68,15 @@ def weighted_sum(means: Tensor, weights: Tensor) -> Tensor:
 
 
 class MSSSIM(nn.Module):
-    """Assessor and fidelity loss: MS-SSIM over five scales, 1 for equal images; the loss is 1 - MS-SSIM.
+    """Assessor and fidelity loss: MS-SSIM, 1 for equal images; the loss is 1 - MS-SSIM.
 
     colour   `gray`: MATLAB's rgb2gray, as the authors use; `rgb`: the mean of the three channels' values
     rounded  round to 256 levels first, as MATLAB does with 8-bit images; straight-through gradient
-    window   side of the Gaussian window in pixels; images need 16·(window - 1) + 1 pixels a side
+    window   side of the Gaussian window in pixels; five scales need 16·(window - 1) + 1 pixels a side
     sigma    standard deviation of the window in pixels
     pooling  `product`, as in the paper, or the weighted `sum` that the authors' code offers beside it
+    scales   `five`, as in the paper; `fit`: as many of the five, finest first, as the image holds, their weights
+             divided by their sum, so that training patches may be small: 3 for 64 pixels a side, 5 from 161
 
     Images are (N, 3, H, W) in [0, 1], values (N,). Raises ImageError for other shapes, or smaller images;
     ComponentError for a window that is not positive.
@@ -82,17 +91,18 @@ class MSSSIM(nn.Module):
         window: int = 11,
         sigma: float = 1.5,
         pooling: Pooling = "product",
+        scales: Scales = "five",
     ) -> None:
         super().__init__()
         self.colour, self.rounded, self.pooling = colour, rounded, pooling
-        self.min_size = (window - 1) * 2 ** (len(WEIGHTS) - 1) + 1
+        self.min_size = window if scales == "fit" else _smallest(window, len(WEIGHTS))
         self.register_buffer("window", gaussian(window, sigma), persistent=False)
 
     def prepare(self, reference: Tensor) -> Prepared:
-        """The reference (N, 3, H, W) with its local means and variances at five scales."""
+        """The reference (N, 3, H, W) with its local means and variances at each scale."""
         check_images(reference, "MS-SSIM", self.min_size)
         pyramid = [planes(reference, self.colour, self.rounded)]
-        for _ in WEIGHTS[1:]:
+        for _ in range(1, self._scales_of(reference)):
             pyramid.append(halve(pyramid[-1]))
         return Prepared(reference, tuple(moments(scale, self.window) for scale in pyramid))
 
@@ -105,3 +115,13 @@ class MSSSIM(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """1 - MS-SSIM, (N,), in [0, 1], lower is better."""
         return 1 - self.score(output, self.prepare(target))
+
+    def _scales_of(self, images: Tensor) -> int:
+        height, width = images.shape[-2:]
+        every = range(1, len(WEIGHTS) + 1)
+        return sum(_smallest(len(self.window), scales) <= min(height, width) for scales in every)
+
+
+def _smallest(window: int, scales: int) -> int:
+    """The smallest side of an image whose coarsest of so many scales still holds the window."""
+    return (window - 1) * (1 << (scales - 1)) + 1

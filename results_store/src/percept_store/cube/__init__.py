@@ -1,0 +1,1 @@
+"""The cube: the xarray view of the ledger that people query."""

@@ -1,0 +1,115 @@
+"""Finding things in a cube by what people call them, and saying what there is where a name is wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from percept_store.cube.factors import column
+from percept_store.cube.layout import RUN_COORDINATES
+from percept_store.errors import QueryError
+
+_NOT_FACTORS = frozenset(variable.name for variable in RUN_COORDINATES)
+_SHOWN = 8
+
+
+def factor_names(cube: xr.Dataset) -> list[str]:
+    """The coordinates along `run` that are factors."""
+    return [str(name) for name, c in cube.coords.items() if c.dims == ("run",) and name not in _NOT_FACTORS]
+
+
+def varying(cube: xr.Dataset) -> list[str]:
+    """The factors that have more than one value."""
+    return [name for name in factor_names(cube) if len(np.unique(codes(cube[name])[0])) > 1]
+
+
+def plain(array: xr.DataArray) -> np.ndarray:
+    """Values as numpy has them, strings as an object array."""
+    values = np.asarray(array.values)
+    if values.dtype.kind in "OTU":
+        return values.astype(object)
+    return values
+
+
+def codes(array: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """(number of each element's value, the values in order); NaN is a value like any other."""
+    code, values = pd.factorize(plain(array), sort=True, use_na_sentinel=False)
+    return code, np.asarray(values)
+
+
+def find_factor(cube: xr.Dataset, name: str) -> str:
+    """The coordinate along `run` that a factor goes by. Raises QueryError, with the nearest names, if there is none."""
+    known = [str(c) for c, values in cube.coords.items() if values.dims == ("run",)]
+    for candidate in (name, column(name)):
+        if candidate in known:
+            return candidate
+    raise QueryError(f"factor {name!r}: {_nearest(name, known)}")
+
+
+def find_coordinate(cube: xr.Dataset, name: str) -> str:
+    """A coordinate along one dimension of the scores. Raises QueryError, with the nearest names, if there is none."""
+    known = [
+        str(c) for c, values in cube.coords.items() if len(values.dims) == 1 and values.dims[0] in cube["score"].dims
+    ]
+    for candidate in (name, column(name)):
+        if candidate in known:
+            return candidate
+    raise QueryError(f"factor {name!r}: {_nearest(name, known)}")
+
+
+def find_assessor(cube: xr.Dataset, name: str) -> int:
+    """Index of the assessor of that label or key. Raises QueryError, with the nearest labels, if there is none."""
+    for coordinate in ("assessor", "assessor_key"):
+        found = np.flatnonzero(plain(cube[coordinate]) == name)
+        if len(found):
+            return int(found[0])
+    raise QueryError(f"assessor {name!r}: {_nearest(name, plain(cube['assessor']).tolist())}")
+
+
+def select_runs(cube: xr.Dataset, wanted: Mapping[str, Any]) -> xr.Dataset:
+    """The runs whose factors have the wanted values; a list stands for any of its values."""
+    chosen = np.ones(cube.sizes["run"], dtype=bool)
+    for name, value in wanted.items():
+        values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+        chosen &= np.logical_or.reduce([_matches(cube, find_factor(cube, name), v) for v in values])
+    return cube.isel(run=np.flatnonzero(chosen))
+
+
+def _matches(cube: xr.Dataset, name: str, value: Any) -> np.ndarray:
+    held = plain(cube[name])
+    if name == "recipe":
+        found = np.array([str(value) in recipes.split(", ") for recipes in plain(cube["recipes"])], dtype=bool)
+    else:
+        found = held == _as_held(held, value)
+    if not found.any() and len(held):
+        raise QueryError(f"{name}={value}: {_nearest(str(value), map(_word, dict.fromkeys(held.tolist())))}")
+    return np.asarray(found, dtype=bool)
+
+
+def _as_held(held: np.ndarray, value: Any) -> Any:
+    if held.dtype.kind == "b":
+        return {"true": True, "false": False}.get(str(value).lower())
+    if held.dtype == object:
+        return _word(value)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=3)
+    if close:
+        return f"not in this cube; did you mean {' or '.join(close)}?"
+    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"not in this cube; there is {shown}" if names else "not in this cube, which is empty"
