@@ -123,7 +123,8 @@ class Dataset(Protocol):
     """A fixed, ordered collection. Constructing it finds the files; `[i]` decodes one.
 
     Constructors raise DataError, in one line that says what to put where, if the data are absent. `[i]` raises
-    ImageError naming the file if it cannot be decoded.
+    ImageError naming the file if it cannot be decoded. A dataset may have a `label`, the name under which scores on it
+    are kept; without one it is the component's name.
     """
 
     @property

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from percept.errors import ImageError
 from percept.images import read_image
+from percept.registry import registry
 from percept_ssim.ms_ssim import FLOOR, MSSSIM, WEIGHTS, halve, weighted_product
 from scipy.ndimage import correlate
 from scipy.signal import convolve2d
@@ -54,11 +55,12 @@ def in_numpy(x: np.ndarray, y: np.ndarray) -> float:
 @pytest.mark.skipif(not ORACLE.is_dir(), reason="the authors' scores are not in the shared data")
 @pytest.mark.parametrize("image", ["I03.bmp", "I04.bmp", "I06.bmp", "I08.bmp", "I19.bmp"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_sum_over_rounded_luminance_gives_the_authors_scores(image: str, dtype: torch.dtype) -> None:
+def test_the_assessor_gives_the_authors_scores(image: str, dtype: torch.dtype) -> None:
     with (ORACLE / "results_official.csv").open() as file:
         official = next(row for row in csv.DictReader(file) if row["Method"] == "ms_ssim")
     distorted, reference = (read_image(ORACLE / folder / image)[None].to(dtype) for folder in ("dist_dir", "ref_dir"))
-    found = score(distorted, reference, rounded=True, pooling="sum")
+    metric = registry().build("assessor", "ms-ssim")
+    found = metric.score(distorted, metric.prepare(reference))
     assert found.item() == pytest.approx(float(official[image]), abs=6e-5)
 
 

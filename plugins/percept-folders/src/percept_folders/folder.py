@@ -28,6 +28,7 @@ class Folder:
     degraded_suffix  what the inputs' names add to the targets': `x2` where `baby.png` belongs to `babyx2.png`
     limit            use the first so many images only; 0: all
 
+    `label`, under which scores are kept unless the recipe gives one, is the name of the folder.
     A target that is less than one input pixel too large for a whole magnification is cropped at the bottom and right,
     as the super-resolution literature does. Raises DataError if a folder is absent, holds no image, or lacks
     partners, ImageError where two files have one name; `[i]` raises ImageError, naming the file, if it is damaged,
@@ -38,6 +39,7 @@ class Folder:
         if limit < 0:
             raise DataError(f"folder: limit is the number of images to use, or 0 for all, not {limit}")
         self._targets = _images(path, "path", limit)
+        self.label = Path(path).expanduser().resolve().name
         self._degraded = _partners(self._targets, degraded, degraded_suffix) if degraded else {}
         self._ids = list(self._targets)
 

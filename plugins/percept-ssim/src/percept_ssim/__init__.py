@@ -7,12 +7,16 @@ from percept.specs import AssessorSpec, FidelityLossSpec
 
 _COMMON = "11×11 Gaussian window, σ 1.5, valid positions only, K1 .01, K2 .03"
 _SSIM = f"{_COMMON}; no automatic downsampling"
-_MS_SSIM = f"{_COMMON}; 5 scales, 2×2 means, product; a mean below 1e-4 is continued as a small positive value"
+_SCALES = "5 scales, 2×2 means"
+_SUM = "weighted sum, whose values the authors publish; pooling=product is the paper's"
+_PRODUCT = "product; a mean below 1e-4 is continued as a small positive value"
 _ROUNDED = "luminance rounded to 256 levels, as the authors' code is given it"
 _FLOAT = "luminance not rounded"
 _CHANNELS = "mean of the values of R, G and B; not rounded"
 _SSIM_FORMULA = "mean((2μxμy + C1)(2σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)))"
-_MS_SSIM_FORMULA = "mean(SSIM₅)^w₅ · ∏ⱼ₌₁…₄ mean((2σxy + C2) / (σx² + σy² + C2))^wⱼ, w = .0448 .2856 .3001 .2363 .1333"
+_WEIGHTS = "w = .0448 .2856 .3001 .2363 .1333"
+_SUM_FORMULA = f"(w₅·mean(SSIM₅) + Σⱼ₌₁…₄ wⱼ·mean((2σxy + C2) / (σx² + σy² + C2))) / Σw, {_WEIGHTS}"
+_PRODUCT_FORMULA = f"mean(SSIM₅)^w₅ · ∏ⱼ₌₁…₄ mean((2σxy + C2) / (σx² + σy² + C2))^wⱼ, {_WEIGHTS}"
 
 
 def _ssim(name: str, summary: str, colour: str, variant: str, *, rounded: bool) -> AssessorSpec:
@@ -32,18 +36,19 @@ def _ssim(name: str, summary: str, colour: str, variant: str, *, rounded: bool) 
     )
 
 
-def _ms_ssim(name: str, summary: str, colour: str, variant: str, *, rounded: bool) -> AssessorSpec:
+def _ms_ssim(name: str, summary: str, colour: str, variant: str, *, rounded: bool, pooling: str) -> AssessorSpec:
+    product = pooling == "product"
     return AssessorSpec(
         name=name,
         summary=summary,
         target="percept_ssim.ms_ssim:MSSSIM",
-        arguments={"colour": colour, "rounded": rounded},
+        arguments={"colour": colour, "rounded": rounded, "pooling": pooling},
         cites=("doi:10.1109/ACSSC.2003.1292216",),
         direction="higher",
-        range=(0.0, 1.0),
+        range=(0.0 if product else -1.0, 1.0),
         colour=colour,
-        variant=f"{_MS_SSIM}; {variant}",
-        formula=_MS_SSIM_FORMULA,
+        variant=f"{_COMMON}; {_SCALES}; {_PRODUCT if product else _SUM}; {variant}",
+        formula=_PRODUCT_FORMULA if product else _SUM_FORMULA,
         symmetric=True,
         min_size=161,
     )
@@ -51,7 +56,7 @@ def _ms_ssim(name: str, summary: str, colour: str, variant: str, *, rounded: boo
 
 def _as_loss(spec: AssessorSpec) -> FidelityLossSpec:
     """Unrounded; and MS-SSIM takes patches that do not hold five scales, as training needs them."""
-    arguments: dict[str, object] = {"colour": spec.colour, "rounded": False}
+    arguments = {**spec.arguments, "rounded": False}
     variant = spec.variant.replace(_ROUNDED, _FLOAT)
     if spec.target.endswith("MSSSIM"):
         arguments["scales"] = "fit"
@@ -68,8 +73,17 @@ def _as_loss(spec: AssessorSpec) -> FidelityLossSpec:
 _ASSESSORS = (
     _ssim("ssim", "Structural similarity of luminance", "gray", _ROUNDED, rounded=True),
     _ssim("ssim-rgb", "Structural similarity, mean over R, G and B", "rgb", _CHANNELS, rounded=False),
-    _ms_ssim("ms-ssim", "Multi-scale structural similarity of luminance", "gray", _ROUNDED, rounded=True),
-    _ms_ssim("ms-ssim-rgb", "Multi-scale structural similarity, mean over R, G and B", "rgb", _CHANNELS, rounded=False),
+    _ms_ssim(
+        "ms-ssim", "Multi-scale structural similarity of luminance", "gray", _ROUNDED, rounded=True, pooling="sum"
+    ),
+    _ms_ssim(
+        "ms-ssim-rgb",
+        "Multi-scale structural similarity, mean over R, G and B",
+        "rgb",
+        _CHANNELS,
+        rounded=False,
+        pooling="product",
+    ),
 )
 
 

@@ -141,13 +141,13 @@ def _parts(
     height, *others = about["chunks"]
     blocks = [range(-(-size // chunk)) for size, chunk in zip(about["shape"][1:], others, strict=True)]
     numbers = rows // height
-    for number in np.unique(numbers):
+    for number in sorted(set(numbers.tolist())):
         start, stop = np.searchsorted(numbers, [number, number + 1])
         inside = rows[start:stop] - number * height
         for block in itertools.product(*blocks):
             bounds = zip(block, others, about["shape"][1:], strict=True)
             region = tuple(slice(b * chunk, min((b + 1) * chunk, size)) for b, chunk, size in bounds)
-            yield slice(int(start), int(stop)), inside, (int(number), *block), region
+            yield slice(int(start), int(stop)), inside, (number, *block), region
 
 
 def _file(chunk: tuple[int, ...]) -> str:
