@@ -127,7 +127,8 @@ def test_image_smaller_than_the_patch_is_named(photos: Path, tmp_path: Path) -> 
 
 def test_missing_folder_fails_its_cells_and_the_others_go_on(photos: Path, tmp_path: Path) -> None:
     text = (
-        BASELINE.format(path='"${matrix.where}"', assessors="psnr") + f"matrix: {{where: [{photos}, {tmp_path}/gone]}}\n"
+        BASELINE.format(path='"${matrix.where}"', assessors="psnr")
+        + f"matrix: {{where: [{photos}, {tmp_path}/gone]}}\n"
     )
     done = percept("recipe", "run", write(tmp_path, text), "--store", str(tmp_path / "store"))
     assert done.returncode == 1

@@ -260,3 +260,16 @@ def test_many_runs_assessors_and_images_cross_chunks(store: Store, samples: Any)
     assert int((cube["status"].values == 1).sum()) == 5 * 18 * 70 + 15 * 20
     store.refresh(rebuild=True)
     same(open_cube(store).load(), cube)
+
+
+def test_the_usual_xarray_idioms_work_on_a_cube(store: Store, samples: Any) -> None:
+    samples.fill(store, range(4))
+    store.refresh()
+    cube = xr.open_zarr(Path(store.root) / "cube.zarr")
+    assert list(cube.data_vars) == ["score", "status"]
+    seed = int(cube["seed"].values[0])
+    assert cube.where(cube["seed"] == seed, drop=True).sizes["run"] == cube.sel(run=cube["seed"] == seed).sizes["run"]
+    assert (cube * 2).sizes == cube.sizes
+    means = cube["score"].groupby("seed").mean(...)
+    assert means.sizes == {"seed": len(set(cube["seed"].values.tolist()))}
+    assert len(cube.to_dataframe()) == cube["score"].size

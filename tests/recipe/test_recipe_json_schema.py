@@ -16,7 +16,14 @@ COMPONENTS = {
     "dataset": ["photos"],
     "degradation": ["bicubic"],
 }
-TYPES: dict[str, Any] = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+}
 
 
 def is_type(value: Any, name: str) -> bool:

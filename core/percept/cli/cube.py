@@ -25,7 +25,11 @@ def list_runs(store: str, as_json: bool) -> None:
 
     frame = open_cube(store).percept.runs()
     rows = frame.to_dict("records")
-    print_json(rows) if as_json else print_table([{**row, "run": row["run"][:12]} for row in rows])
+    if as_json:
+        print_json(rows)
+    else:
+        shown = [{**row, "run": row["run"][:12], "created": row["created"][:19]} for row in rows]
+        print_table(shown, _columns(rows))
 
 
 @cube.command()
@@ -87,6 +91,12 @@ def compact(store: str) -> None:
 
     Store(store).ledger.compact()
     say(f"{store}: ledger compacted")
+
+
+def _columns(rows: list[dict[Any, Any]]) -> list[str]:
+    """All but the reasons where nothing failed."""
+    failed = any(row["reason"] for row in rows)
+    return [key for key in (rows[0] if rows else {}) if key != "reason" or failed]
 
 
 def _split(text: str) -> list[str]:

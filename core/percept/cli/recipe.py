@@ -50,12 +50,9 @@ def list_recipes(as_json: bool) -> None:
 @json_option
 def run(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, retry_failed: bool, as_json: bool) -> int:
     """Do what RECIPE asks for and the store does not hold yet."""
-    from percept_store import Store
-
     from percept.execution import run_recipe
 
     outcomes = run_recipe(recipe, store, jobs, overrides, retry_failed)
-    tell_damage(Store(store))
     if as_json:
         print_json([_outcome(o) for o in outcomes])
     _summary(outcomes, store)

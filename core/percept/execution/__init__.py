@@ -42,7 +42,10 @@ def run_recipe(
     note_memberships(opened, planner.snapshot, cells)
     waiting = [task_of(cell, store, jobs) for cell in unresolved(cells)]
     done = [_settled(cell, store, jobs) for cell in cells if cell.state in ("done", "failed")]
-    outcomes = done + _work(waiting, jobs, listener or progress(len(waiting)))
+    listener = listener or progress(len(waiting))
+    for damage in opened.ledger.damaged:
+        listener.note(f"{damage.path}: {damage.reason}")
+    outcomes = done + _work(waiting, jobs, listener)
     if any(outcome.status in ("ok", "failed", "done") for outcome in outcomes):
         opened.refresh()
     return outcomes

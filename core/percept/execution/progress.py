@@ -21,6 +21,9 @@ class Listener(Protocol):
     def ended(self, outcome: Outcome) -> None:
         """A cell is finished, one way or the other."""
 
+    def note(self, text: str) -> None:
+        """Something that people should know, about no cell in particular."""
+
     def close(self) -> None:
         """Nothing more will come."""
 
@@ -58,6 +61,9 @@ class PlainProgress:
             f"done in {seconds:.1f} s" if outcome.status == "ok" else f"{outcome.status}: {outcome.error}".rstrip(": ")
         )
         self._line(f"{outcome.task.label}: {how}")
+
+    def note(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
 
     def close(self) -> None:
         """Nothing to tidy up."""
@@ -111,14 +117,14 @@ class BarProgress:
         text = f"{seconds:.1f} s" if outcome.status == "ok" else f"{outcome.status} {outcome.error}".strip()
         if bar is not None:
             bar.close()
-        self._write(f"{mark} [{self.finished}/{self.total}] {outcome.task.label}  {text}")
+        self.note(f"{mark} [{self.finished}/{self.total}] {outcome.task.label}  {text}")
 
     def close(self) -> None:
         for bar in self._bars.values():
             bar.close()
         self._bars.clear()
 
-    def _write(self, text: str) -> None:
+    def note(self, text: str) -> None:
         from tqdm import tqdm
 
         tqdm.write(text, file=self.stream)

@@ -54,7 +54,7 @@ class Trainer:
         self.step = 0
 
     def advance(self) -> dict[str, Tensor]:
-        """One step; returns each loss by its label, unweighted, detached. Raises DivergedError at the tenth bad step."""
+        """One step; returns each loss by its label, unweighted. Raises DivergedError at the tenth bad step."""
         degraded, target = (self.runtime.move(t) for t in self.sampler.next())
         self.guard.remember()
         with self.runtime.autocast():

@@ -58,6 +58,10 @@ class PerceptAccessor:
         groups = grouping.grouped(self._cube, _names(by), _names(over), list(grouping.STATISTICS))
         return grouping.frame(groups, self._cube)
 
+    def runs(self) -> pd.DataFrame:
+        """A line a run: run, recipe, factors, status, reason, seconds of training, when it was made."""
+        return tables.runs(self._cube)
+
     def cells(self) -> pd.DataFrame:
         """A line a cell that is not `not_run`: run, factors, assessor, image, status, score."""
         return tables.cells(self._cube)

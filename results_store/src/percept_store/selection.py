@@ -11,10 +11,10 @@ import pandas as pd
 import xarray as xr
 
 from percept_store.cube.factors import column
-from percept_store.cube.layout import RUN_COORDINATES
+from percept_store.cube.layout import RUN_COORDINATES, TEXTS
 from percept_store.errors import QueryError
 
-_NOT_FACTORS = frozenset(variable.name for variable in RUN_COORDINATES)
+_NOT_FACTORS = frozenset(variable.name for variable in (*RUN_COORDINATES, *TEXTS))
 _SHOWN = 8
 
 

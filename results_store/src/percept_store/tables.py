@@ -15,6 +15,13 @@ from percept_store.errors import QueryError
 from percept_store.selection import factor_names, plain
 
 
+def runs(cube: xr.Dataset) -> pd.DataFrame:
+    """A line a run: run, recipe, factors, status, reason, seconds, created."""
+    names = {"run": "run", "recipe": "recipe", **{name: name for name in factor_names(cube)}}
+    names |= {"status": "run_status", "reason": "reason", "seconds": "seconds", "created": "created"}
+    return pd.DataFrame({title: plain(cube[name]) for title, name in names.items()})
+
+
 def cells(cube: xr.Dataset, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """A line a cell that is not `not_run`: run, factors (or the given columns), assessor, image, status, score."""
     status = cube["status"].transpose("run", "assessor", "image").values

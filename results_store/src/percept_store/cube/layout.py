@@ -91,6 +91,9 @@ DATA = (
         "u1",
         {"long_name": "what the score means", "flag_values": list(range(4)), "flag_meanings": " ".join(STATUS)},
     ),
+)
+# Coordinates too: xarray's `where` and arithmetic leave coordinates alone, and cannot mix strings with NaN.
+TEXTS = (
     Variable("output", ("run", "image"), "str", {"long_name": "artefact that holds the scored image"}),
     Variable("input", ("run", "image"), "str", {"long_name": "artefact that holds the generator's input"}),
     _image("reference", "str", "artefact that holds the target"),
@@ -105,7 +108,7 @@ CURVES = (
 )
 
 RESERVED = frozenset(
-    {v.name for v in (*RUN_COORDINATES, *ASSESSOR_COORDINATES, *IMAGE_COORDINATES, *DATA, *CURVES)}
+    {v.name for v in (*RUN_COORDINATES, *ASSESSOR_COORDINATES, *IMAGE_COORDINATES, *DATA, *TEXTS, *CURVES)}
     | {"curves", "obs", "curve"}
 )
 
@@ -113,7 +116,7 @@ RESERVED = frozenset(
 def variables(factors: Mapping[str, Type]) -> list[Variable]:
     """All variables of the root group, for these factors."""
     chosen = [_run(name, kind, f"factor {name}") for name, kind in factors.items()]
-    coordinates = [*RUN_COORDINATES, *chosen, *ASSESSOR_COORDINATES, *IMAGE_COORDINATES]
+    coordinates = [*RUN_COORDINATES, *chosen, *ASSESSOR_COORDINATES, *IMAGE_COORDINATES, *TEXTS]
     return [*coordinates, *(_with_coordinates(variable, coordinates) for variable in DATA)]
 
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from percept_store import open_cube
-from percept_store.cube.layout import FAILED, NOT_RUN, OK, RUN_COORDINATES
+from percept_store.cube.layout import FAILED, NOT_RUN, OK, RUN_COORDINATES, TEXTS
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from percept_store import Store
 
-_NOT_FACTORS = {"seed", *(variable.name for variable in RUN_COORDINATES)}
+_NOT_FACTORS = {"seed", *(variable.name for variable in (*RUN_COORDINATES, *TEXTS))}
 
 
 @dataclass(frozen=True)
