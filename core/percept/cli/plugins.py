@@ -63,7 +63,7 @@ def info(name: str, kind: str | None, as_json: bool) -> None:
         facts = _described(component)
         click.echo(f"{component.spec.kind.replace('_', ' ')} {component.spec.name}: {component.spec.summary}")
         for key, value in facts.items():
-            if key not in ("name", "kind", "summary") and value not in ("", [], {}, None):
+            if key not in ("name", "kind", "summary") and value not in ("", (), {}, None):
                 click.echo(f"  {key.replace('_', ' ')}: {_inline(value)}")
 
 
