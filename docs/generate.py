@@ -15,10 +15,11 @@ from pathlib import Path
 import click
 from percept import contracts, hookspecs
 from percept.cli import cli
-from percept.recipe.document import HEAD, body, stage_schemas
+from percept.recipe.document import HEAD, body
 from percept.registry import HOOKS, registry
 from percept.schema import Component, Field, List, Section
 from percept.specs import SPECS
+from percept.stages import SCHEMAS
 
 REFERENCE = Path(__file__).parent / "reference"
 CONTRACTS = {
@@ -86,7 +87,7 @@ def _components() -> Iterator[str]:
 def _recipe() -> Iterator[str]:
     yield "Every key, its default, and what it means. `percept recipe schema` prints the same for editors."
     yield "## Head\n\n" + _table(HEAD, "")
-    for name, field in body(stage_schemas()).fields.items():
+    for name, field in body(SCHEMAS).fields.items():
         title = f"## `{name}`\n\n{field.doc}"
         section = _section(field)
         yield f"{title}\n\n{_table(section, '')}" if section else f"{title}; default `{field.default}`"

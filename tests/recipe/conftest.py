@@ -60,7 +60,7 @@ def load_text(folder: Path) -> Loader:
 
     def load_it(text: str, *overrides: str, **options: object) -> Recipe:
         (folder / "recipe.yaml").write_text(dedent(text).lstrip("\n"))
-        return load("recipe.yaml", overrides, stages=STAGES, **options)  # type: ignore[arg-type]  # passed on
+        return load("recipe.yaml", STAGES, overrides, **options)  # type: ignore[arg-type]  # passed on
 
     return load_it
 

@@ -86,7 +86,7 @@ def recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def outcome(path: Path, stages: Any, changes: list[str]) -> Recipe | RecipeError:
     try:
-        return load(path, changes, stages=stages)
+        return load(path, stages, changes)
     except RecipeError as error:
         return error
 

@@ -127,11 +127,12 @@ def schema() -> None:
     """Print a JSON Schema of recipes, with the installed components, for editors."""
     from percept.recipe import json_schema
     from percept.registry import registry
+    from percept.stages import SCHEMAS
 
     names: dict[str, list[str]] = {}
     for component in registry().components():
         names.setdefault(component.spec.kind, []).append(component.spec.name)
-    print_json(json_schema(names))
+    print_json(json_schema(names, SCHEMAS))
 
 
 def _planned(cell: PlannedCell, timed: float | str | None) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from percept.recipe import Cell, Recipe, load
 from percept.registry import registry
 from percept.registry.signature import has_parameter
 from percept.specs import DegradationSpec, DiscriminatorSpec, FidelityLossSpec, GeneratorSpec, Kind
+from percept.stages import SCHEMAS
 
 NOT_YET = ("fit", "benchmark")
 
 
 def load_checked(recipe: str, overrides: tuple[str, ...] = ()) -> Recipe:
     """Load a recipe and check it against the installed components. Raises RecipeError with all the mistakes."""
-    loaded = load(recipe, overrides, check_component=_check_component)
+    loaded = load(recipe, SCHEMAS, overrides, _check_component)
     problems = [problem for cell in loaded.cells for problem in _cell_problems(cell)]
     if problems:
         raise RecipeError(list(dict.fromkeys(problems)))

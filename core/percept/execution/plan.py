@@ -16,6 +16,7 @@ from percept.execution.identity import run_key
 from percept.execution.snapshot import Snapshot
 from percept.recipe import Cell, Recipe, load
 from percept.registry import registry
+from percept.stages import SCHEMAS
 from percept.stages.assess import options_of, test_key
 from percept.stages.build import build_dataset
 from percept.stages.identity import file_hash
@@ -170,7 +171,7 @@ def _inits(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _load_other(recipe: Recipe, name: str) -> Recipe:
     beside = recipe.path.parent / name
-    return load(str(beside) if beside.exists() else name)
+    return load(str(beside) if beside.exists() else name, SCHEMAS)
 
 
 def _matches(cell: Cell, where: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:

@@ -54,13 +54,6 @@ HEAD = Section(
 )
 
 
-def stage_schemas() -> Mapping[str, Section]:
-    """Stage → schema, as the stages declare them."""
-    from percept.stages import SCHEMAS
-
-    return SCHEMAS
-
-
 def body(stages: Mapping[str, Section]) -> Section:
     """The schema of what a cell consists of."""
     generator = Component("generator", Section({"init": chained("generator")}))

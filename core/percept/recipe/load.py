@@ -11,7 +11,7 @@ from percept.recipe.axes import name_problem
 from percept.recipe.cell import Cell, Recipe
 from percept.recipe.components import CheckComponent, check_components
 from percept.recipe.compose import Composer
-from percept.recipe.document import body, check_head, stage_schemas
+from percept.recipe.document import body, check_head
 from percept.recipe.find import display, find
 from percept.recipe.matrix import Matrix, read_matrix
 from percept.recipe.overrides import override
@@ -29,14 +29,14 @@ SEED = "seed"
 
 def load(
     recipe: str | Path,
+    stages: Mapping[str, Section],
     overrides: Sequence[str] = (),
-    stages: Mapping[str, Section] | None = None,
     check_component: CheckComponent | None = None,
 ) -> Recipe:
     """Load a recipe by path, or by name among the shipped ones.
 
+    stages            stage → schema: `percept.stages.SCHEMAS`, which this package does not know by itself
     overrides         `a.b=value`, `a[1].b=value`: applied in this order, after `extends`
-    stages            stage → schema; default: those of percept's own stages
     check_component   (kind, name, parameters) → [(parameter or `use`, what is wrong)], asked once for each different
                       component
 
@@ -53,7 +53,7 @@ def load(
         raise _error(findings)
     for change in overrides:
         tree = override(tree, change, findings)
-    loader = _Loader(tree, stage_schemas() if stages is None else stages, findings)
+    loader = _Loader(tree, stages, findings)
     name, summary = loader.head(path)
     cells = tuple(loader.cells(name))
     if check_component is not None:

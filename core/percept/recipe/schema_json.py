@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from percept.recipe.document import HEAD, VERSION, body, stage_schemas
+from percept.recipe.document import HEAD, VERSION, body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ _MATRIX = {
 }
 
 
-def json_schema(components: Mapping[str, Sequence[str]], stages: Mapping[str, Section] | None = None) -> dict[str, Any]:
+def json_schema(components: Mapping[str, Sequence[str]], stages: Mapping[str, Section]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a recipe. `components`: kind → names that are installed, which editors will offer.
 
     It requires nothing that `extends` could bring.
     """
-    sections = body(stage_schemas() if stages is None else stages)
+    sections = body(stages)
     fields = {**HEAD.fields, **sections.fields}
     properties = {name: field.to_json_schema(components) for name, field in fields.items()}
     return {

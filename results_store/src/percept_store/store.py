@@ -37,7 +37,7 @@ class Store:
         """
         if self._refresher is None:
             from percept_store.cube.refresh import Refresher
-            from percept_store.cube.shelf import open_shelf
+            from percept_store.cube.shelves import open_shelf
 
             self._refresher = Refresher(self.ledger, open_shelf(self._backend))
         return self._refresher.refresh(rebuild)
@@ -53,7 +53,7 @@ def open_cube(store: str | Path | Store) -> xr.Dataset:
 
     import percept_store.accessor  # noqa: F401  # registers the accessor
     from percept_store.cube.layout import SCHEMA
-    from percept_store.cube.shelf import open_shelf
+    from percept_store.cube.shelves import open_shelf
 
     store = store if isinstance(store, Store) else Store(store)
     shelf = open_shelf(store._backend)

@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from percept_store.ledger.backend import Backend
-
 FOLDER = "cubes"
 POINTER = "cube.zarr"
 
@@ -49,14 +47,3 @@ def version_of(name: str) -> int | None:
     """The version that the file or folder of that name belongs to, if any."""
     match = _VERSION.fullmatch(name)
     return int(match[1]) if match else None
-
-
-def open_shelf(backend: Backend) -> Shelf:
-    """The shelf of a store."""
-    if isinstance(backend.root, Path):
-        from percept_store.cube.local_shelf import LocalShelf
-
-        return LocalShelf(backend.root, backend)
-    from percept_store.cube.remote_shelf import RemoteShelf
-
-    return RemoteShelf(backend)
