@@ -135,8 +135,12 @@ def test_unknown_names_are_answered(make: Make) -> None:
             found.find(kind, name)  # type: ignore[arg-type]
         return str(caught.value)
 
-    assert answer("assessor", "metrik") == "unknown assessor 'metrik', did you mean metric?"
-    assert answer("assessor", "xyz") == "unknown assessor 'xyz'; installed: metric"
+    assert answer("assessor", "metrik") == (
+        "unknown assessor 'metrik', did you mean metric? (not loaded: percept-gone; percept plugins list says why)"
+    )
+    assert answer("assessor", "xyz") == (
+        "unknown assessor 'xyz'; installed: metric (not loaded: percept-gone; percept plugins list says why)"
+    )
     assert answer("assessor", "gmsd") == "unknown assessor 'gmsd': pip install percept-gmsd"
     assert answer("generator", "metric") == (
         "unknown generator 'metric': there is an assessor of that name, which cannot serve as a generator"

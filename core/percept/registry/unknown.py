@@ -37,9 +37,10 @@ def unknown_component(kind: Kind, name: str, plugins: Iterable[Plugin]) -> str:
         return f"{text}: there is {_article(others[0])} of that name, which cannot serve as {_article(kind)}"
     installed = sorted({s.name for p in plugins for s in p.specs if s.kind == kind})
     near = difflib.get_close_matches(name, installed, 3, cutoff=0.5)
+    failed = _failed(plugins)
     if near:
-        return f"{text}, did you mean {' or '.join(near)}?"
-    return f"{text}; installed: {', '.join(installed) or 'none'}"
+        return f"{text}, did you mean {' or '.join(near)}?{failed}"
+    return f"{text}; installed: {', '.join(installed) or 'none'}{failed}"
 
 
 def _where_it_went(distribution: str, plugins: tuple[Plugin, ...]) -> str:
@@ -49,6 +50,12 @@ def _where_it_went(distribution: str, plugins: tuple[Plugin, ...]) -> str:
                 return f"{distribution} is blocked by PERCEPT_DISABLE_PLUGINS"
             return f"{distribution} failed to load: {plugin.reason}" if plugin.status == "failed" else ""
     return f"pip install {distribution}"
+
+
+def _failed(plugins: tuple[Plugin, ...]) -> str:
+    """Whose it may be: plugins that did not load cannot say what they offer."""
+    names = [p.distribution for p in plugins if p.status == "failed"]
+    return f" (not loaded: {', '.join(names)}; percept plugins list says why)" if names else ""
 
 
 def _article(kind: str) -> str:
