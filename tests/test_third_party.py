@@ -27,9 +27,13 @@ def wheel(source: Path, out: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("third")
+
+
+@pytest.fixture(scope="module")
+def environment(folder: Path) -> dict[str, str]:
     """Where the wheel of a freshly started plugin is installed."""
-    folder = tmp_path_factory.mktemp("third")
     subprocess.run([sys.executable, "-c", CODE, "plugins", "new", "my-metric", "--into", str(folder)], check=True)
     made = wheel(folder / "percept-my-metric", folder / "dist")
     site = folder / "site"
@@ -64,6 +68,18 @@ def test_it_is_listed_and_described(environment: dict[str, str]) -> None:
 def test_it_conforms(environment: dict[str, str]) -> None:
     done = run(environment, "plugins", "check", "my-metric")
     assert done.returncode == 0, done.stdout
+
+
+def test_its_own_tests_pass(environment: dict[str, str], folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", str(folder / "percept-my-metric")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
 
 
 def test_an_existing_recipe_uses_it_in_both_lives(environment: dict[str, str], tmp_path: Path) -> None:
