@@ -30,7 +30,8 @@ assess: {{with: [{assessors}]}}
 def photograph(size: int = 64) -> np.ndarray:
     from skimage.data import astronaut
 
-    return astronaut()[100 : 100 + size, 200 : 200 + size]
+    image: np.ndarray = astronaut()
+    return image[100 : 100 + size, 200 : 200 + size]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from torch import Tensor
 
 @pytest.fixture
 def photo() -> Image.Image:
-    return Image.fromarray(skimage.data.astronaut()[30:67, 200:241])  # type: ignore[no-untyped-call]  # not annotated
+    return Image.fromarray(skimage.data.astronaut()[30:67, 200:241])
 
 
 def pixels(image: Image.Image) -> Tensor:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
+import operator
 import statistics
 import tempfile
 import time
@@ -96,7 +98,7 @@ def bare_loop(trainer: Trainer) -> Callable[[], None]:
         output = generator(degraded)
         if adversary:
             adversary[0](target, output)
-        loss = sum(weight * term(output, target).mean() for weight, term in terms)
+        loss = functools.reduce(operator.add, (weight * term(output, target).mean() for weight, term in terms))
         if adversary:
             loss = loss + adversary[1](output)
         adam.zero_grad(set_to_none=True)

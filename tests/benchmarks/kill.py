@@ -96,7 +96,7 @@ def compare(one: Path, two: Path) -> list[str]:
         if any(not np.array_equal(value, other.arrays[name]) for name, value in record.arrays.items()):
             differences.append(f"learning curves of {key[:12]} differ")
     scores = [open_cube(str(path)).sortby("run")["score"].values for path in (one, two)]
-    if not np.array_equal(*scores, equal_nan=True):
+    if not np.array_equal(scores[0], scores[1], equal_nan=True):
         differences.append("scores differ")
     return differences
 

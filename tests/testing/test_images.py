@@ -22,7 +22,7 @@ def test_natural_images_are_the_same_every_time_and_leave_the_generator_alone() 
 
 
 def test_their_spectrum_falls_as_that_of_photographs_does() -> None:
-    chelsea = skimage.data.chelsea()  # type: ignore[no-untyped-call]  # scikit-image does not annotate it
+    chelsea = skimage.data.chelsea()
     photograph = torch.from_numpy(chelsea[:256, :256]).permute(2, 0, 1)[None] / 255
     ours, theirs = spectral_slope(images.natural(8, 256, 256)), spectral_slope(photograph)
     assert -3.5 < theirs < -1.5
