@@ -92,6 +92,22 @@ def test_another_assessor_costs_only_its_own_scores(finished: tuple[str, Path]) 
     assert (open_cube(str(store)).status == 1).all()
 
 
+def test_another_test_set_costs_only_its_own_scores(finished: tuple[str, Path], tmp_path: Path) -> None:
+    from PIL import Image
+    from skimage.data import coffee
+
+    recipe, store = finished
+    Image.fromarray(coffee()[:80, :90]).save(tmp_path / "cup.png")
+    override = f"data.test={{use: folder, path: {tmp_path}, label: more}}"
+    done = command("recipe", "run", recipe, "--store", str(store), "--set", override, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert len(list(Store(store).ledger.records("run"))) == 4
+    cube = open_cube(str(store))
+    assert "more/cup" in cube.image.values
+    assert (cube.status.sel(image="more/cup", assessor=["psnr", "gmsd"]) == 1).all()
+    assert (cube.status.sel(image="photos/chelsea", assessor=["psnr", "gmsd"]) == 1).all()
+
+
 def test_another_recipe_with_the_same_cells_notes_its_own_axes(finished: tuple[str, Path], tmp_path: Path) -> None:
     _, store = finished
     text = SMALL.replace("name: small", "name: other").replace("perceptual", "second-loss")
@@ -140,7 +156,8 @@ assess: {{with: psnr}}
         run=((cube.recipe == "small") & (cube.perceptual == "ssim") & (cube.discriminator == "none")).values
     )
     # A learning rate of zero changes nothing: the scores are those of the run that it started from.
-    assert np.array_equal(tuned.score.sel(assessor="psnr").values, source.score.sel(assessor="psnr").values)
+    where = {"assessor": "psnr", "image": ["photos/astronaut", "photos/chelsea"]}
+    assert np.array_equal(tuned.score.sel(where).values, source.score.sel(where).values)
 
 
 def test_a_diverging_cell_is_a_failure_and_the_others_go_on(tmp_path: Path) -> None:
