@@ -12,6 +12,7 @@ FILES := pyproject.toml constraints.txt requirements-dev.txt results_store/pypro
 # Environment, installation, quickstart recipe, report: says where the cube and the report are.
 demo: .venv/installed
 	.venv/bin/percept recipe run quickstart --store demo-store --jobs $(JOBS)
+	.venv/bin/percept recipe run baseline --store demo-store
 	.venv/bin/percept cube report --store demo-store --out demo-store/report.html
 	@echo "cube:   $(CURDIR)/demo-store/cube.zarr"
 	@echo "report: $(CURDIR)/demo-store/report.html"

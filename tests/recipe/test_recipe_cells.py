@@ -59,7 +59,7 @@ def test_a_cell_has_every_declared_key(load_text: Load) -> None:
             "test": {"use": "photos", "label": None, "parameters": {"split": "test"}},
             "degrade": [{"use": "bicubic", "parameters": {"scale": 2}}],
         },
-        "generator": {"use": "edsr", "init": "weights.safetensors", "parameters": {"channels": 32}},
+        "generator": {"use": "edsr", "init": "weights.safetensors", "label": None, "parameters": {"channels": 32}},
         "optimize": {
             "steps": 300,
             "batch": 16,

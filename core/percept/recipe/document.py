@@ -56,7 +56,8 @@ HEAD = Section(
 
 def body(stages: Mapping[str, Section]) -> Section:
     """The schema of what a cell consists of."""
-    generator = Component("generator", Section({"init": chained("generator")}))
+    label = Field(str, doc="its name in scores, instead of its own with its parameters")
+    generator = Component("generator", Section({"init": chained("generator"), "label": label}))
     return Section(
         {
             "data": Field(_DATA, default={}, doc=_DATA.doc),
