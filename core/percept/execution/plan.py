@@ -24,7 +24,6 @@ from percept.stages.label import factors_of
 from percept.stages.scoring import assessor_facts
 
 State = Literal["new", "resume", "assess", "done", "failed"]
-Test = tuple[str, int]
 
 
 @dataclass(frozen=True)
