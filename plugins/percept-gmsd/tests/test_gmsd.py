@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from percept.errors import ImageError
 from percept.images import read_image
-from percept_gmsd.gmsd import GMSD, GRAY
+from percept.primitives import GRAY
+from percept_gmsd.gmsd import GMSD
 from scipy.signal import convolve2d
 from torch import Tensor
 

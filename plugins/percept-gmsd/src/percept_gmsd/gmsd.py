@@ -5,12 +5,11 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-import torch
 from percept.contracts import check_images, check_pair
+from percept.primitives import gray
 from torch import Tensor, nn
 from torch.nn import functional
 
-GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)  # MATLAB's rgb2gray: NTSC luminance to 15 digits
 C = 170.0  # in squared grey levels
 MIN_SIZE = 6  # smaller ones have no pixel whose gradient the border leaves alone
 TINY = 1e-12  # squared grey levels a pixel, added below the root of the gradient magnitude
@@ -48,22 +47,9 @@ def magnitude(gray: Tensor) -> Tensor:
     return ((across.square() + down.square()) / 9 + TINY).sqrt()
 
 
-def gray_levels(images: Tensor, rounded: bool) -> Tensor:
-    """(N, 3, H, W) in [0, 1] → luminance (N, 1, H, W) in [0, 255]; the gradient passes through rounding unchanged."""
-    count, _, height, width = images.shape
-    levels = (images.new_tensor(GRAY) * 255 @ images.flatten(2)).view(count, 1, height, width)
-    return _round(levels) if rounded else levels
-
-
 def _sum_of_three(values: Tensor, dim: int) -> Tensor:
     size = values.shape[dim] - 2
     return values.narrow(dim, 0, size) + values.narrow(dim, 1, size) + values.narrow(dim, 2, size)
-
-
-def _round(levels: Tensor) -> Tensor:
-    with torch.no_grad():
-        correction = levels.round() - levels
-    return levels + correction
 
 
 class GMSD(nn.Module):
@@ -81,12 +67,12 @@ class GMSD(nn.Module):
     def prepare(self, reference: Tensor) -> Prepared:
         """The reference (N, 3, H, W) with its gradient magnitude."""
         check_images(reference, "GMSD", MIN_SIZE)
-        return Prepared(reference, magnitude(gray_levels(reference, self.rounded)))
+        return Prepared(reference, magnitude(255 * gray(reference, to_levels=self.rounded)))
 
     def score(self, images: Tensor, state: Prepared) -> Tensor:
         """GMSD, (N,)."""
         check_pair(images, state.reference, "GMSD", MIN_SIZE)
-        return gmsd(magnitude(gray_levels(images, self.rounded)), state.magnitude)
+        return gmsd(magnitude(255 * gray(images, to_levels=self.rounded)), state.magnitude)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """GMSD, (N,)."""

@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple
 
 import torch
 from percept.contracts import check_images, check_pair
+from percept.primitives import gaussian, halve
 from torch import Tensor, nn
-from torch.nn import functional
 
-from percept_ssim.moments import Moments, gaussian, moments, similarity
+from percept_ssim.moments import Moments, moments, similarity
 from percept_ssim.planes import Colour, planes
 
 Pooling = Literal["product", "sum"]
@@ -42,14 +42,6 @@ def weights_of(scales: int) -> list[float]:
     """The paper's weights, or those of its finest scales divided by their sum; five sum to 1.0001, as printed there."""
     total = 1.0 if scales == len(WEIGHTS) else sum(WEIGHTS[:scales])
     return [weight / total for weight in WEIGHTS[:scales]]
-
-
-def halve(planes: Tensor) -> Tensor:
-    """(N, C, H, W) → (N, C, ⌈H/2⌉, ⌈W/2⌉): means over 2×2 pixels, at an odd border over the pixels that there are.
-
-    The same as MATLAB's imfilter with ones(2)/4 and 'symmetric', of which every other pixel is taken.
-    """
-    return functional.avg_pool2d(planes, 2, ceil_mode=True)
 
 
 def weighted_product(means: Tensor, weights: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from percept.contracts import check_images, check_pair
+from percept.primitives import gaussian
 from torch import Tensor, nn
 
-from percept_ssim.moments import Moments, gaussian, moments, similarity
+from percept_ssim.moments import Moments, moments, similarity
 from percept_ssim.planes import Colour, planes
 
 
