@@ -34,7 +34,9 @@ __all__ = [
 class Generator(Protocol):
     """An nn.Module: degraded batch (N, 3, h, w) → restored batch (N, 3, h·scale, w·scale), not necessarily clamped.
 
-    A constructor parameter `scale` is filled from the recipe's degradation where the recipe does not give it.
+    A constructor parameter `scale` is filled from the recipe's degradation where the recipe does not give it. One
+    whose spec says `per_image` has a method `adopt(inputs)` too: from (N, 3, h, w) it makes its parameters, and keeps
+    the inputs beside them, as `inputs` of its state_dict; it then answers to these, alone or together, and to no others.
     """
 
     def __call__(self, degraded: Tensor) -> Tensor: ...

@@ -40,6 +40,17 @@ def to_uint8(image: Tensor) -> np.ndarray:
     return levels.permute(1, 2, 0).cpu().numpy()
 
 
+def centre_crop(image: Tensor, side: int, name: str) -> Tensor:
+    """(3, H, W) → its middle (3, side, side); 0 keeps it whole. Raises ImageError, naming it, if it is smaller."""
+    height, width = image.shape[-2:]
+    if not side:
+        return image
+    if min(height, width) < side:
+        raise ImageError(f"{name}: {width}×{height} pixels, smaller than the crop of {side}; lower it")
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[:, top : top + side, left : left + side].contiguous()
+
+
 def find_images(root: str | Path) -> list[Path]:
     """All image files below `root`, sorted by their path; hidden ones are left out."""
     root = Path(root)

@@ -76,6 +76,8 @@ class GeneratorSpec(Spec):
     task       `super-resolution`, `denoising`, `restoration`, …
     temporal   takes video (N, T, 3, H, W) rather than images
     trainable  has parameters that `optimize` can train; `bicubic` has none
+    per_image  its parameters are the images themselves: `optimize` works on `data.test`, the very images that are
+               assessed, whole and all at once, and it has a method `adopt(inputs)` that says where they start
     min_size   smallest side of its input, pixels
     """
 
@@ -85,6 +87,7 @@ class GeneratorSpec(Spec):
     scales: tuple[int, ...] = (1,)
     temporal: bool = False
     trainable: bool = True
+    per_image: bool = False
     min_size: int = 1
 
 

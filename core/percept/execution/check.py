@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
 from percept.errors import RecipeError
@@ -11,6 +12,7 @@ from percept.registry import registry
 from percept.registry.signature import has_parameter
 from percept.specs import DegradationSpec, DiscriminatorSpec, FidelityLossSpec, GeneratorSpec, Kind
 from percept.stages import SCHEMAS
+from percept.stages.identity import learns_from
 
 NOT_YET = ("fit", "benchmark")
 
@@ -61,11 +63,13 @@ def _generator_problems(cell: Cell) -> Iterator[str]:
 
 
 def _optimize_problems(cell: Cell) -> Iterator[str]:
-    optimize, patch = cell.config["optimize"], cell.config["optimize"]["patch"]
-    if not cell.config["data"].get("train"):
-        yield cell.problem("optimize", "needs data.train: the images to train on")
+    optimize, learned = cell.config["optimize"], learns_from(cell.config)
+    if not cell.config["data"].get(learned):
+        yield cell.problem("optimize", f"needs data.{learned}: the images to train on")
+    # How large whole images are, only the data can tell.
+    patch = optimize["patch"] if learned == "train" else inf
     scale = _scale(cell.config)
-    if scale and patch % scale:
+    if learned == "train" and scale and patch % scale:
         yield cell.problem("optimize.patch", f"{patch} is no multiple of the degradation's scale {scale}")
     for index, config in enumerate(optimize["fidelity"]):
         spec = registry().find("fidelity_loss", config["use"]).spec
@@ -76,7 +80,7 @@ def _optimize_problems(cell: Cell) -> Iterator[str]:
     yield from _adversarial_problems(cell, patch)
 
 
-def _adversarial_problems(cell: Cell, patch: int) -> Iterator[str]:
+def _adversarial_problems(cell: Cell, patch: float) -> Iterator[str]:
     adversarial = cell.config["optimize"]["adversarial"]
     if not adversarial or not adversarial["discriminator"]:
         if not cell.config["optimize"]["fidelity"]:

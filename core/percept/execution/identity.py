@@ -9,7 +9,7 @@ from typing import Any
 
 from percept.registry import registry
 from percept.specs import Kind
-from percept.stages.identity import identity_of
+from percept.stages.identity import identity_of, learns_from
 
 # Raised when the engine itself changes what a recipe gives, so that old runs are not taken for new ones.
 ENGINE = 1
@@ -33,7 +33,7 @@ def run_key(config: Mapping[str, Any], train: str, initial: Mapping[str, str]) -
     if config.get("optimize"):
         identity |= {
             "optimize": _optimize(config["optimize"]),
-            "train": [_component("dataset", config["data"]["train"])["version"], train],
+            "train": [_component("dataset", config["data"][learns_from(config)])["version"], train],
             "seed": config["seed"],
             "precision": config["runtime"]["precision"],
         }

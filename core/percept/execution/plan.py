@@ -19,7 +19,7 @@ from percept.registry import registry
 from percept.stages import SCHEMAS
 from percept.stages.assess import options_of, test_key
 from percept.stages.build import build_dataset
-from percept.stages.identity import file_hash
+from percept.stages.identity import file_hash, learns_from
 from percept.stages.label import factors_of
 from percept.stages.scoring import assessor_facts
 
@@ -91,7 +91,8 @@ class Planner:
         self, recipe: Recipe, cell: Cell, names: Mapping[str, str], initial: Mapping[str, tuple[str, str]]
     ) -> PlannedCell:
         config = cell.config
-        train = self._fingerprint(_frozen(config["data"]["train"]))[0] if config.get("optimize") else ""
+        data = config["data"].get(learns_from(config))
+        train = self._fingerprint(_frozen(data))[0] if config.get("optimize") else ""
         key = run_key(config, train, names)
         state, error = self._run_state(key)
         missing = () if state == "failed" else self._missing(key, config)

@@ -63,7 +63,10 @@ def load_artefact(job: Job, module: nn.Module, artefact: str) -> None:
     """Load weights that an earlier run left in the store."""
     from safetensors.torch import load
 
-    load_weights(module, load(job.store.artefacts.read(artefact)), f"artefact {artefact[:12]}")
+    weights = load(job.store.artefacts.read(artefact))
+    if hasattr(module, "adopt"):  # a per-image generator, whose parameters are as many and as large as its images
+        module.adopt(weights["inputs"])  # type: ignore[operator]  # torch takes any attribute for a Module or Tensor
+    load_weights(module, weights, f"artefact {artefact[:12]}")
 
 
 def _start(job: Job, kind: Any, config: ComponentConfig, parameters: Mapping[str, Any]) -> nn.Module:

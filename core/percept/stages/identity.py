@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from percept.errors import InputError
-from percept.registry import Component
+from percept.registry import Component, registry
+from percept.specs import GeneratorSpec
 
 
 def identity_of(component: Component, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +32,12 @@ def file_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def learns_from(config: Mapping[str, Any]) -> str:
+    """`train`, or `test` if the cell's generator is optimised on the very images that are assessed."""
+    spec = registry().find("generator", config["generator"]["use"]).spec
+    return "test" if isinstance(spec, GeneratorSpec) and spec.per_image else "train"
 
 
 def _is_file(value: object) -> bool:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from percept.stages.curves import Curves
     from percept.stages.job import Job
+    from percept.training.patches import PatchSampler
     from percept.training.trainer import Adversarial, Trainer
+    from percept.training.whole_images import WholeImages
 
 SAVE_SECONDS = 10.0
 
@@ -122,26 +124,40 @@ def build_trainer(job: Job) -> Trainer:
     """Networks, losses, data and optimisers of the cell, at step 0."""
     import torch
 
-    from percept.stages.build import build_dataset, build_degrade, build_generator
+    from percept.stages.build import build_generator
     from percept.training.averaging import averaged
     from percept.training.optimizers import build_optimizer, build_schedule
-    from percept.training.patches import PatchSampler
     from percept.training.runtime import seed_of
     from percept.training.trainer import Trainer
+    from percept.training.whole_images import WholeImages
 
     config, seed = job.config["optimize"], job.config["seed"]
-    degrade = build_degrade(job.config["data"]["degrade"])
-    dataset = build_dataset(job.config["data"]["train"])
-    sampler = PatchSampler(
-        dataset, degrade, config["patch"], config["batch"], config["augment"], seed_of(seed, "patches")
-    )
+    sampler = _sampler(job)
     generator = build_generator(job, sampler.scale).train()
+    if isinstance(sampler, WholeImages):
+        generator.adopt(job.runtime.move(sampler.inputs))  # type: ignore[operator]  # torch takes it for a Tensor
     optimizer = build_optimizer(generator.parameters(), config["optimizer"])
     schedule = build_schedule(optimizer, config["schedule"], config["steps"])
     adversarial = _adversarial(job)
     ema = averaged(generator, config["ema"]) if config["ema"] else None
     torch.manual_seed(seed_of(seed, "training"))
     return Trainer(job.runtime, generator, optimizer, schedule, sampler, _terms(job), adversarial, ema)
+
+
+def _sampler(job: Job) -> PatchSampler | WholeImages:
+    from percept.stages.build import build_dataset, build_degrade
+    from percept.stages.identity import learns_from
+    from percept.training.patches import PatchSampler
+    from percept.training.runtime import seed_of
+    from percept.training.whole_images import WholeImages
+
+    config = job.config["optimize"]
+    degrade = build_degrade(job.config["data"]["degrade"])
+    dataset = build_dataset(job.config["data"][learns_from(job.config)])
+    if learns_from(job.config) == "test":
+        return WholeImages(dataset, degrade)
+    seed = seed_of(job.config["seed"], "patches")
+    return PatchSampler(dataset, degrade, config["patch"], config["batch"], config["augment"], seed)
 
 
 def store_weights(job: Job, trainer: Trainer) -> dict[str, str]:

@@ -14,7 +14,6 @@ from percept.images import to_uint8
 from percept.stages.build import build_generator, load_artefact
 from percept.stages.job import Job
 from percept.training.degrade import Chain
-from percept.training.runtime import seed_of
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,7 @@ class Outputs:
     @torch.no_grad()
     def restore(self, sample: Sample) -> Restored:
         """Degrade (unless the sample brings its own input) and restore one whole image of any size."""
-        target = self.degrade.crop(sample.target)[None]
-        if sample.degraded is not None and not self.degrade.links:
-            degraded = sample.degraded[None]
-        else:
-            # One seed an image, the same for every run: all runs are judged on the same noise.
-            degraded = self.degrade(target, torch.Generator().manual_seed(seed_of(0, sample.id)))
+        degraded, target = self.degrade.pair(sample)
         output = self._run(degraded, target.shape[-1] // degraded.shape[-1])
         if output.shape != target.shape:
             raise PerceptError(f"{sample.id}: the generator returned {tuple(output.shape)}, not {tuple(target.shape)}")

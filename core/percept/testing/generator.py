@@ -45,6 +45,15 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
             return images.natural(count, height, width)
         return images.natural(count * FRAMES, height, width).reshape(count, FRAMES, 3, height, width)
 
+    def given(self, network: Any, inputs: Tensor) -> Any:
+        """The network, ready for these inputs: a per-image one has them as its own."""
+        if self.spec.per_image:
+            network.adopt(inputs)
+        return network
+
+    def respond(self, inputs: Tensor) -> Tensor:
+        return respond(self.given(self.subject, inputs), inputs.clone())
+
     @check()
     def builds(self) -> None:
         """It can be built for every scale of its spec, as an nn.Module."""
@@ -59,7 +68,7 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
             network = self.rebuilt(scale=scale) if self.takes("scale") else self.subject
             for count, height, width in ((1, side, side), (2, side, side + 5), (1, side + 3, side + 2)):
                 inputs = self.degraded(count, height, width)
-                self._require_shape(respond(network, inputs), inputs, scale)
+                self._require_shape(respond(self.given(network, inputs), inputs), inputs, scale)
 
     @check()
     def finite(self) -> None:
@@ -77,7 +86,7 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
         inputs[1] = 0
         together = self.respond(inputs)
         for i in (0, 2):
-            worst = largest_difference(self.respond(inputs[i : i + 1])[0], together[i])
+            worst = largest_difference(respond(self.subject, inputs[i : i + 1])[0], together[i])
             require(worst <= 1e-5, f"input {i} alone and in its batch differ by {worst:.3g}")
 
     @check()
@@ -92,7 +101,7 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
         """Inputs are not written to."""
         inputs = self.degraded(1, self.side, self.side)
         before = inputs.clone()
-        respond(self.subject, inputs)
+        respond(self.given(self.subject, inputs), inputs)
         require(torch.equal(inputs, before), "the inputs changed")
 
     @check()
@@ -111,14 +120,17 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
     @check(is_trainable)
     def trains(self) -> None:
         """One step of Adam finds a finite gradient for every parameter, and changes some."""
-        network = self.rebuilt().train()
-        outputs = network(self.degraded(2, self.side, self.side))
+        inputs = self.degraded(2, self.side, self.side)
+        network = self.given(self.rebuilt(), inputs).train()
+        outputs = network(inputs)
         require_sound_step(network, (outputs - 0.25).abs().mean())
 
     @check(is_trainable)
     def saves_and_loads(self) -> None:
         """Weights written as safetensors and loaded into another one make it give the same outputs."""
-        self.require_same_after_loading(self.degraded(1, self.side, self.side))
+        inputs = self.degraded(1, self.side, self.side)
+        first, second = (self.given(self.rebuilt(seed=seed), inputs) for seed in (0, 1))
+        self.require_same_after_loading(first, second, inputs)
 
     @check(lambda suite: not suite.spec.trainable)
     def nothing_to_train(self) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from percept.contracts import Degradation
+from percept.contracts import Degradation, Sample
+from percept.training.runtime import seed_of
 
 
 class Chain:
@@ -28,3 +29,13 @@ class Chain:
         """(…, H, W) cut at the right and bottom to multiples of the scale, as the field does."""
         height, width = (size - size % self.scale for size in image.shape[-2:])
         return image[..., :height, :width]
+
+    def pair(self, sample: Sample) -> tuple[Tensor, Tensor]:
+        """(degraded, target), each (1, 3, ·, ·), as `assess` sees a sample: its own input, or one made of its target.
+
+        One seed an image, the same for every run: all runs are judged on the same noise.
+        """
+        target = self.crop(sample.target)[None]
+        if sample.degraded is not None and not self.links:
+            return sample.degraded[None], target
+        return self(target, torch.Generator().manual_seed(seed_of(0, sample.id))), target

@@ -17,6 +17,7 @@ from percept.training.guard import Guard, all_finite
 from percept.training.patches import PatchSampler
 from percept.training.runtime import Runtime
 from percept.training.terms import Term
+from percept.training.whole_images import WholeImages
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Adversarial:
 
 
 class Trainer:
-    """Minimises Σ weight · fidelity + weight · adversarial term over random patches.
+    """Minimises Σ weight · fidelity + weight · adversarial term over random patches, or over whole images.
 
     `step` counts the steps that were taken. Each step: generator forward, discriminator update (from its start on),
     generator update with the updated discriminator, schedules, moving average. Whatever is not finite is skipped.
@@ -42,7 +43,7 @@ class Trainer:
         generator: nn.Module,
         optimizer: torch.optim.Optimizer,
         schedule: LRScheduler,
-        sampler: PatchSampler,
+        sampler: PatchSampler | WholeImages,
         terms: Sequence[Term],
         adversarial: Adversarial | None = None,
         ema: AveragedModel | None = None,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from io import BytesIO
@@ -12,6 +13,8 @@ import torch
 from percept.errors import ComponentError, ImageError
 from percept_degradations.degrade import Bicubic, GaussianNoise, Jpeg
 from percept_degradations.generator import Bicubic as BicubicGenerator
+from percept_degradations.ladder import LADDERS, Ladder
+from percept_degradations.same_size import Contrast, Downscaling, GaussianBlur, WhiteNoise
 from PIL import Image
 from torch import Tensor
 
@@ -152,3 +155,54 @@ def test_bicubic_keeps_gradients_where_it_does_not_quantize() -> None:
     target = photos().requires_grad_()
     (gradient,) = torch.autograd.grad(Bicubic(2, quantize=False)(target).sum(), target)
     assert gradient.abs().sum() > 0
+
+
+def test_blur_equals_scipys_gaussian_filter() -> None:
+    from scipy.ndimage import gaussian_filter
+
+    target = photos().double()
+    expected = gaussian_filter(target.numpy(), (0, 0, 1.5, 1.5), mode="mirror", truncate=4)
+    np.testing.assert_allclose(GaussianBlur(1.5)(target).numpy(), expected, atol=1e-6)
+
+
+def test_contrast_keeps_the_mean_and_scales_the_deviation() -> None:
+    target = 0.25 + photos() / 2
+    changed = Contrast(0.5)(target)
+    torch.testing.assert_close(changed.mean((1, 2, 3)), target.mean((1, 2, 3)))
+    torch.testing.assert_close(changed.std((1, 2, 3)), target.std((1, 2, 3)) / 2)
+
+
+def test_downscaling_by_one_changes_nothing_and_more_takes_detail_away() -> None:
+    torch.testing.assert_close(Downscaling(1)(photos()), photos())
+    errors = [psnr(Downscaling(factor)(photos()), photos()) for factor in (1.5, 2.0, 3.0, 7.0)]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_white_noise_holds_nothing_of_the_target() -> None:
+    first, second = WhiteNoise()(photos(), generator(0)), WhiteNoise()(1 - photos(), generator(0))
+    assert torch.equal(first, second)
+    assert abs(first.mean() - 0.5) < 0.01
+    assert not torch.equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("distortion", list(LADDERS))
+def test_each_level_is_further_from_the_target(distortion: Any) -> None:
+    distances = [
+        (Ladder(distortion, level)(photos(), generator(0)) - photos()).square().mean() for level in range(1, 6)
+    ]
+    assert all(a < b for a, b in itertools.pairwise(distances))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: GaussianBlur(0),
+        lambda: Contrast(-1),
+        lambda: Downscaling(0.5),
+        lambda: Ladder("noise", 6),
+        lambda: Ladder("fog"),  # type: ignore[arg-type]  # that is what is tested
+    ],
+)
+def test_parameters_out_of_range_are_refused(build: Any) -> None:
+    with pytest.raises(ComponentError):
+        build()

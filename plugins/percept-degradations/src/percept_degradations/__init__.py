@@ -1,4 +1,4 @@
-"""Offers the degradations `bicubic`, `gaussian-noise` and `jpeg`, and the generator `bicubic`."""
+"""Offers degradations from `bicubic` to `white-noise`, ladders of them, and the generators `bicubic` and `identity`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,35 @@ def percept_degradations() -> list[DegradationSpec]:
             target="percept_degradations.degrade:Jpeg",
             cites=("doi:10.1109/30.125072",),
         ),
+        DegradationSpec(
+            name="gaussian-blur",
+            summary="Gaussian blur; sigma in pixels, mirrored at the borders",
+            target="percept_degradations.same_size:GaussianBlur",
+        ),
+        DegradationSpec(
+            name="contrast",
+            summary="More or less contrast about the image's own mean",
+            target="percept_degradations.same_size:Contrast",
+        ),
+        DegradationSpec(
+            name="downscaling",
+            summary="Bicubic down and up again: the detail that a smaller image loses",
+            target="percept_degradations.same_size:Downscaling",
+            cites=(KEYS,),
+        ),
+        DegradationSpec(
+            name="white-noise",
+            summary="Nothing but noise, uniform in [0, 1]: images that start from nothing",
+            target="percept_degradations.same_size:WhiteNoise",
+            cites=("arXiv:2005.01338",),
+            stochastic=True,
+        ),
+        DegradationSpec(
+            name="ladder",
+            summary="noise, blur, jpeg, downscaling or contrast, in five levels of known order",
+            target="percept_degradations.ladder:Ladder",
+            stochastic=True,
+        ),
     ]
 
 
@@ -45,5 +74,13 @@ def percept_generators() -> list[GeneratorSpec]:
             task="super-resolution",
             scales=(1, 2, 3, 4, 8),
             trainable=False,
-        )
+        ),
+        GeneratorSpec(
+            name="identity",
+            summary="The degraded image as it is: for assessing degradations, and rated images",
+            target="percept_degradations.generator:Identity",
+            task="restoration",
+            scales=(1,),
+            trainable=False,
+        ),
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from percept.contracts import DataError, Sample
-from percept.images import find_images, names_of, read_image
+from percept.images import centre_crop, find_images, names_of, read_image
 
 from percept_folders.pairs import crop_to_multiple
 
@@ -27,6 +27,7 @@ class Folder:
                      suffix: samples are then pairs
     degraded_suffix  what the inputs' names add to the targets': `x2` where `baby.png` belongs to `babyx2.png`
     limit            use the first so many images only; 0: all
+    crop             cut the middle, so many pixels a side, out of each; 0: keep them whole; not beside `degraded`
 
     `label`, under which scores are kept unless the recipe gives one, is the name of the folder.
     A target that is less than one input pixel too large for a whole magnification is cropped at the bottom and right,
@@ -35,9 +36,12 @@ class Folder:
     or where the two sizes do not belong together.
     """
 
-    def __init__(self, path: str, degraded: str = "", degraded_suffix: str = "", limit: int = 0) -> None:
+    def __init__(self, path: str, degraded: str = "", degraded_suffix: str = "", limit: int = 0, crop: int = 0) -> None:
         if limit < 0:
             raise DataError(f"folder: limit is the number of images to use, or 0 for all, not {limit}")
+        if crop < 0 or (crop and degraded):
+            raise DataError(f"folder: crop {crop}: give the side of the middle to cut out, and no `degraded` beside it")
+        self.crop = crop
         self._targets = _images(path, "path", limit)
         self.label = Path(path).expanduser().resolve().name
         self._degraded = _partners(self._targets, degraded, degraded_suffix) if degraded else {}
@@ -56,7 +60,7 @@ class Folder:
 
     def __getitem__(self, index: int) -> Sample:
         name = self._ids[index]
-        target = read_image(self._targets[name])
+        target = centre_crop(read_image(self._targets[name]), self.crop, str(self._targets[name]))
         if name not in self._degraded:
             return Sample(id=name, target=target)
         degraded = read_image(self._degraded[name])
@@ -68,7 +72,8 @@ class Folder:
         with ThreadPoolExecutor(max_workers=4) as pool:
             digests = pool.map(_sha256, (path for _, path in files))
             lines = [f"{name}\0{digest}\n" for (name, _), digest in zip(files, digests, strict=True)]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        cropped = [f"crop {self.crop}"] if self.crop else []
+        return hashlib.sha256("".join(lines + cropped).encode()).hexdigest()
 
 
 def _images(folder: str, parameter: str, limit: int = 0) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from percept.contracts import DataError, Sample
-from percept.images import read_image
+from percept.images import centre_crop, read_image
 
 # The two views of the motorcycle are a stereo pair: both stand on one side, or the split would leak.
 TRAIN = (
@@ -28,13 +28,17 @@ SPLITS = {"train": TRAIN, "test": TEST, "all": (*TRAIN, *TEST)}
 class Photos:
     """Photographs (3, H, W) in [0, 1], sRGB, 300 to 1411 pixels a side; `train` has seven, `test` two, `all` nine.
 
-    Samples hold a target alone. Raises DataError if scikit-image, or one of its files, is absent or the split is
-    unknown; `[i]` raises ImageError, naming the file, if it is damaged.
+    `crop` cuts the middle, so many pixels a side, out of each; 0 keeps them whole. Samples hold a target alone. Raises
+    DataError if scikit-image, or one of its files, is absent, the split is unknown or the crop negative; `[i]` raises
+    ImageError, naming the file, if it is damaged or smaller than the crop.
     """
 
-    def __init__(self, split: Literal["train", "test", "all"] = "train") -> None:
+    def __init__(self, split: Literal["train", "test", "all"] = "train", crop: int = 0) -> None:
         if split not in SPLITS:
             raise DataError(f"photos: no split {split!r}; it has {', '.join(SPLITS)}")
+        if crop < 0:
+            raise DataError(f"photos: crop is the side of the middle to cut out, or 0 for all, not {crop}")
+        self.crop = crop
         folder = _folder()
         self._paths = [folder / name for name in SPLITS[split]]
         absent = [path.name for path in self._paths if not path.is_file()]
@@ -46,7 +50,7 @@ class Photos:
         return [path.stem for path in self._paths]
 
     def fingerprint(self) -> str:
-        """SHA-256 over each photograph's name and the SHA-256 of its file."""
+        """SHA-256 over each photograph's name and the SHA-256 of its file, and over the crop if there is one."""
         return self._fingerprint
 
     def __len__(self) -> int:
@@ -54,12 +58,13 @@ class Photos:
 
     def __getitem__(self, index: int) -> Sample:
         path = self._paths[index]
-        return Sample(id=path.stem, target=read_image(path))
+        return Sample(id=path.stem, target=centre_crop(read_image(path), self.crop, path.name))
 
     @cached_property
     def _fingerprint(self) -> str:
         lines = [f"{path.stem}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n" for path in self._paths]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        cropped = [f"crop {self.crop}"] if self.crop else []
+        return hashlib.sha256("".join(lines + cropped).encode()).hexdigest()
 
 
 def _folder() -> Path:
