@@ -37,6 +37,14 @@ def folder(root: Path) -> dict[str, Any]:
     return {"path": str(root)}
 
 
+@example("dataset", "rated")
+def rated(root: Path) -> dict[str, Any]:
+    folder(root)
+    lines = ["image,reference,mos", *(f"{place}.png,2.png,{mos}" for mos, place in enumerate(("deeper/1", "deeper/3")))]
+    (root / "opinions.csv").write_text("\n".join(lines) + "\n")
+    return {"path": str(root / "opinions.csv")}
+
+
 def cases() -> list[Any]:
     found = []
     for component in registry().components():

@@ -94,7 +94,13 @@ class Degradation(Protocol):
 
 @dataclass(frozen=True)
 class Rating:
-    """What people said of an image: mean opinion score, its standard deviation or NaN, and what was done to it."""
+    """What people said of an image.
+
+    mos         mean opinion score, higher is better; a dataset whose people rated differences negates them
+    std         standard deviation of the opinions, or NaN
+    reference   id of the image that it was made from, or ""
+    distortion  what was done to that, or ""
+    """
 
     mos: float
     std: float = float("nan")
@@ -110,7 +116,7 @@ class Sample:
     target    (3, H, W) float32 in [0, 1]: the image itself, or the ground truth
     degraded  (3, h, w): the input that belongs to it, where the dataset has its own
     targets   further ground truths of the same size, best first, and `labels` for them
-    rating    human scores
+    rating    human scores: of `degraded` if it is there, of which `target` is the reference, else of `target`
     """
 
     id: str

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from percept_store import Record, Store, StoreError, open_cube
+from percept_store.cube.layout import SCHEMA
 
 
 def loaded(store: Store) -> xr.Dataset:
@@ -69,7 +70,7 @@ def test_attributes_follow_cf(store: Store, samples: Any) -> None:
     samples.fill(store, range(1))
     cube = loaded(store)
     assert cube.attrs["Conventions"] == "CF-1.12"
-    assert cube.attrs["percept_schema"] == 1
+    assert cube.attrs["percept_schema"] == SCHEMA
     assert {"title", "history", "source"} <= cube.attrs.keys()
     status = cube["status"].attrs
     assert len(status["flag_values"]) == len(status["flag_meanings"].split()) == 4
@@ -211,7 +212,7 @@ def test_a_cube_of_another_schema_is_built_anew(store: Store, samples: Any) -> N
     store.refresh()
     attributes = Path(store.root) / "cubes" / "v1.zarr" / ".zattrs"
     attributes.write_text(json.dumps({**json.loads(attributes.read_text()), "percept_schema": 0}))
-    assert open_cube(store.root).attrs["percept_schema"] == 1
+    assert open_cube(store.root).attrs["percept_schema"] == SCHEMA
     assert pointer(store).readlink().name == "v2.zarr"
 
 

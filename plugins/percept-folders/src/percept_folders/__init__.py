@@ -1,4 +1,4 @@
-"""Offers the dataset `folder`."""
+"""Offers the datasets `folder` and `rated`."""
 
 from __future__ import annotations
 
@@ -15,5 +15,12 @@ def percept_datasets() -> list[DatasetSpec]:
             target="percept_folders.folder:Folder",
             content="images",
             splits=(),
-        )
+        ),
+        DatasetSpec(
+            name="rated",
+            summary="Images that people rated, with their references, listed in a CSV file",
+            target="percept_folders.rated:Rated",
+            content="rated",
+            splits=(),
+        ),
     ]

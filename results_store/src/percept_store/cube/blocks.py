@@ -64,8 +64,8 @@ def axis_columns(axes: Axes) -> dict[str, np.ndarray]:
     def of(axis: list[dict[str, Any]], fact: str) -> np.ndarray:
         return texts([entry.get(fact) or "" for entry in axis])
 
-    def bound(fact: str, missing: float) -> np.ndarray:
-        values = [entry.get(fact) for entry in axes.assessors]
+    def number(axis: list[dict[str, Any]], fact: str, missing: float = np.nan) -> np.ndarray:
+        values = [entry.get(fact) for entry in axis]
         return np.array([missing if value is None else value for value in values], dtype="f8")
 
     sizes = {
@@ -77,8 +77,8 @@ def axis_columns(axes: Axes) -> dict[str, np.ndarray]:
         "assessor_name": of(axes.assessors, "name"),
         "assessor_version": of(axes.assessors, "version"),
         "direction": of(axes.assessors, "direction"),
-        "range_low": bound("low", -np.inf),
-        "range_high": bound("high", np.inf),
+        "range_low": number(axes.assessors, "low", -np.inf),
+        "range_high": number(axes.assessors, "high", np.inf),
         "reference_kind": of(axes.assessors, "reference"),
         "colour": of(axes.assessors, "colour"),
         "variant": of(axes.assessors, "variant"),
@@ -86,6 +86,10 @@ def axis_columns(axes: Axes) -> dict[str, np.ndarray]:
         "dataset": of(axes.images, "dataset"),
         "image_sha256": of(axes.images, "sha256"),
         **sizes,
+        "mos": number(axes.images, "mos"),
+        "mos_std": number(axes.images, "mos_std"),
+        "distortion_type": of(axes.images, "distortion_type"),
+        "rated_reference": of(axes.images, "rated_reference"),
         "reference": of(axes.images, "reference"),
     }
 

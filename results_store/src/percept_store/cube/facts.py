@@ -14,6 +14,11 @@ from percept_store.ledger import Ledger, Record, precedence
 from percept_store.ledger.record import METADATA_KEY
 
 
+_PLACE = ("id", "dataset", "sha256", "height", "width", "reference")
+_OPINION = ("mos", "mos_std", "distortion_type", "rated_reference")
+_IMAGE_FACTS = _PLACE + _OPINION
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """One record's scores of one run; `assessors` and `images` are keys, arrays are (assessor, image)."""
@@ -145,7 +150,7 @@ def _curves(record: Record) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def _of_the_image(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: entry[name] for name in ("id", "dataset", "sha256", "height", "width", "reference") if name in entry}
+    return {name: entry[name] for name in _IMAGE_FACTS if name in entry}
 
 
 def _reasons(reasons: Any) -> Iterator[tuple[tuple[int, int], str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of this layout. A cube with another one is built anew from the ledger."""
 
 STATUS = ("not_run", "ok", "failed", "not_applicable")
@@ -76,6 +76,10 @@ IMAGE_COORDINATES = (
     _image("image_sha256", "str", "sha256 of the target's content"),
     _image("height", "i8", "height of the target", units="pixel"),
     _image("width", "i8", "width of the target", units="pixel"),
+    _image("mos", "f8", "mean opinion score, higher is better; NaN where nobody rated the image"),
+    _image("mos_std", "f8", "standard deviation of the opinions; NaN where it is not known"),
+    _image("distortion_type", "str", "what was done to a rated image"),
+    _image("rated_reference", "str", "reference that a rated image was made from"),
 )
 _CELL = ("run", "assessor", "image")
 DATA = (
