@@ -12,6 +12,7 @@ COMMANDS = {
     "plugins": ("percept.cli.plugins:plugins", "List, describe, test and start plugins."),
     "assess": ("percept.cli.assess:assess", "Score image files."),
     "cube": ("percept.cli.cube:cube", "Query, export and report results."),
+    "study": ("percept.cli.study:study", "Ask about both lives of metrics."),
     "completion": ("percept.cli.completion:completion", "Print the script that completes commands in a shell."),
 }
 

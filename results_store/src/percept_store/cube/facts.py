@@ -13,7 +13,6 @@ from percept_store.cube.factors import column
 from percept_store.ledger import Ledger, Record, precedence
 from percept_store.ledger.record import METADATA_KEY
 
-
 _PLACE = ("id", "dataset", "sha256", "height", "width", "reference")
 _OPINION = ("mos", "mos_std", "distortion_type", "rated_reference")
 _IMAGE_FACTS = _PLACE + _OPINION

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from percept_store.report import crops, curves, palette, provenance, scatter, scores
+from percept_store.report import crops, curves, lives, palette, provenance, scatter, scores
 from percept_store.report.configurations import Design, group
 from percept_store.report.source import Assessor, Source
 
@@ -48,6 +48,7 @@ def _content(source: Source) -> dict[str, Any]:
         "ok": sum(run.ok for run in source.runs),
         "seconds": sum(run.seconds for run in source.runs if run.seconds == run.seconds),
         "tables": tables,
+        "lives": lives.lives(source.cube),
         "curves": curves.curves(design, looks),
         "scatter": scatter.scatter(source, main, tables[0].images, looks),
         "looks": looks,

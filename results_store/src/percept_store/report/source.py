@@ -69,7 +69,12 @@ class Assessor:
 
 @dataclass(frozen=True)
 class Source:
-    """A store as the report needs it. `score`, `status`: (run, assessor, image); files: artefact names or ""."""
+    """A store as the report needs it. `score`, `status`: (run, assessor, image); files: artefact names or "".
+
+    `cube` is the whole of it, for studies.
+    """
+
+    cube: xr.Dataset
 
     runs: tuple[Run, ...]
     assessors: tuple[Assessor, ...]
@@ -104,6 +109,7 @@ def read_source(store: Store) -> Source:
         images = _texts(loaded, "image")
         score, status = (loaded[name].transpose("run", "assessor", "image").values for name in ("score", "status"))
         return Source(
+            cube=loaded,
             runs=tuple(_runs(store, loaded)),
             assessors=tuple(_assessors(loaded)),
             images=images,

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from percept_store import QueryError, Store, open_cube
+from percept_store.studies.assessing import ladders, opinions
+from percept_store.studies.asymmetry import asymmetry
+from percept_store.studies.objectives import contests, objectives
+from percept_store.studies.statistics import interval, shares, spearman
+from scipy.stats import spearmanr
+
+IMAGES = ("photos/cat", "photos/cup", "photos/moon")
+JUDGES = ("psnr", "ssim", "gmsd", "niqe")
+
+
+@pytest.fixture
+def store(tmp_path: Any) -> Store:
+    return Store(tmp_path / "store")
+
+
+def assessors(samples: Any) -> list[Any]:
+    return [samples.assessor(name, direction="lower" if name in ("gmsd", "niqe") else "higher") for name in JUDGES]
+
+
+def compete(store: Store, samples: Any, scores: dict[str, list[float]], first: int = 0, **factors: Any) -> None:
+    """A run a loss, `scores` giving each judge's score on every image."""
+    for number, (loss, values) in enumerate(scores.items(), start=first):
+        store.ledger.put(samples.run(number, fidelity_loss=loss, **{"seed": 0, "generator": "pixels", **factors}))
+        table = np.repeat(np.array(values, dtype=float)[:, None], len(IMAGES), axis=1)
+        store.ledger.put(samples.assessment(number, assessors=assessors(samples), images=IMAGES, score=table))
+
+
+def climb(store: Store, samples: Any, score: Any, first: int = 100) -> None:
+    """Two ladders of three levels; `score(distortion, level, judge)`."""
+    for number, (kind, level) in enumerate([(k, v) for k in ("noise", "blur") for v in (1, 2, 3)], start=first):
+        factors = {"fidelity_loss": "", "generator": "identity", "seed": 0, "distortion": kind, "level": level}
+        store.ledger.put(samples.run(number, **factors))
+        table = [[score(kind, level, judge)] * len(IMAGES) for judge in JUDGES]
+        store.ledger.put(samples.assessment(number, assessors=assessors(samples), images=IMAGES, score=np.array(table)))
+
+
+def cube_of(store: Store) -> Any:
+    store.refresh()
+    return open_cube(store.root)
+
+
+FIELD = {
+    #        psnr, ssim, gmsd, niqe
+    "l2": [40, 0.90, 0.10, 5],
+    "ssim": [30, 0.99, 0.20, 6],
+    "gmsd": [20, 0.50, 0.01, 9],
+}
+
+
+def test_each_loss_is_worth_the_outputs_that_other_metrics_find_worse(store: Store, samples: Any) -> None:
+    compete(store, samples, FIELD)
+    found = objectives(cube_of(store))
+    assert found is not None
+    worth = dict(zip(found.life.names, found.life.total(), strict=True))
+    # psnr and niqe rank l2, ssim, gmsd; ssim ranks l2 before gmsd, gmsd ranks l2 before ssim.
+    assert worth["l2"] == pytest.approx(1.0)
+    assert worth["ssim"] == pytest.approx((0.5 + 0.5 + 0.0) / 3)
+    assert worth["gmsd"] == pytest.approx(0.0)
+    assert found.distances[""].tolist() == [20, 40, 30]  # gmsd, l2, ssim
+
+
+def test_a_metric_has_no_say_on_its_own_outputs(store: Store, samples: Any) -> None:
+    changed = {loss: list(values) for loss, values in FIELD.items()}
+    compete(store, samples, FIELD, start="jpeg")
+    changed["gmsd"][2] = 0.9  # its own opinion of itself could not be worse
+    compete(store, samples, changed, first=10, start="blur")
+    cube = cube_of(store)
+    first, second = (objectives(cube.percept.where(start=start)) for start in ("jpeg", "blur"))
+    assert first is not None
+    assert second is not None
+    np.testing.assert_allclose(first.life.total(), second.life.total())
+
+
+def test_runs_that_differ_in_something_else_do_not_compete(store: Store, samples: Any) -> None:
+    compete(store, samples, FIELD, start="jpeg", metric="same")
+    compete(store, samples, FIELD, first=10, start="blur", metric="same")
+    assert [(c.label, len(c.runs)) for c in contests(cube_of(store))] == [("start=jpeg", 3), ("start=blur", 3)]
+
+
+def test_an_axis_that_repeats_the_loss_sets_nothing_apart(store: Store, samples: Any) -> None:
+    for number, loss in enumerate(FIELD):
+        compete(store, samples, {loss: FIELD[loss]}, first=number, metric=loss)
+    assert [(c.label, len(c.runs)) for c in contests(cube_of(store))] == [("", 3)]
+
+
+def test_sums_of_losses_and_failed_runs_do_not_compete(store: Store, samples: Any) -> None:
+    compete(store, samples, {"l1+0.2*gmsd": FIELD["gmsd"], "ssim": FIELD["ssim"], "l2": FIELD["l2"]})
+    store.ledger.put(samples.run(50, fidelity_loss="gmsd", seed=0, generator="pixels", status="failed"))
+    assert contests(cube_of(store)) == []
+
+
+def test_judges_can_be_chosen_and_unknown_ones_are_named(store: Store, samples: Any) -> None:
+    compete(store, samples, FIELD)
+    cube = cube_of(store)
+    chosen = objectives(cube, ["gmsd"])
+    assert chosen is not None
+    worth = dict(zip(chosen.life.names, chosen.life.total(), strict=True))
+    assert worth["l2"] == 1
+    assert worth["ssim"] == 0
+    assert np.isnan(worth["gmsd"])
+    with pytest.raises(QueryError, match="judge 'lpips'"):
+        objectives(cube, ["lpips"])
+
+
+def test_ladders_count_pairs_in_order_and_ties_as_half(store: Store, samples: Any) -> None:
+    def score(kind: str, level: int, judge: str) -> float:
+        falling = -level if judge in ("psnr", "ssim") else level
+        blind = {"ssim": 0.0 if kind == "blur" else falling, "niqe": -falling}
+        return float(blind.get(judge, falling))
+
+    climb(store, samples, score)
+    found = ladders(cube_of(store))
+    within = dict(zip(found["within"].names, found["within"].total(), strict=True))
+    assert within == pytest.approx({"psnr": 1.0, "ssim": 0.75, "gmsd": 1.0, "niqe": 0.0})
+    # Two levels apart: noise 1 before blur 3 (0 is above -1: wrong), blur 1 before noise 3.
+    across = dict(zip(found["across"].names, found["across"].total(), strict=True))
+    assert across == pytest.approx({"psnr": 1.0, "ssim": 0.5, "gmsd": 1.0, "niqe": 0.0})
+
+
+def rate(store: Store, samples: Any, mos: list[float], scores: np.ndarray, references: list[str]) -> None:
+    images = [
+        samples.image(f"live/{i}", mos=m, mos_std=None, distortion_type="wn", rated_reference=r, dataset="live")
+        for i, (m, r) in enumerate(zip(mos, references, strict=True))
+    ]
+    store.ledger.put(samples.run(200, fidelity_loss="", generator="identity", discriminator="", seed=0))
+    store.ledger.put(samples.assessment(200, assessors=assessors(samples), images=images, score=scores))
+
+
+def test_opinions_are_rank_correlations_with_the_direction_turned(store: Store, samples: Any) -> None:
+    rng = np.random.default_rng(0)
+    mos, scores = rng.random(12), rng.random((4, 12))
+    rate(store, samples, mos.tolist(), scores, ["a"] * 6 + ["b"] * 6)
+    found = opinions(cube_of(store))
+    signs = (1, 1, -1, -1)
+    expected = [spearmanr(sign * row, mos).statistic for sign, row in zip(signs, scores, strict=True)]
+    np.testing.assert_allclose(found["live"].total(), expected)
+    halves = [
+        np.mean([spearmanr(sign * row[part], mos[part]).statistic for part in (slice(6), slice(6, 12))])
+        for sign, row in zip(signs, scores, strict=True)
+    ]
+    np.testing.assert_allclose(found["live, by reference"].total(), halves)
+
+
+def test_opinions_survive_the_cube(store: Store, samples: Any) -> None:
+    rate(store, samples, [3.5, -2.0, 1.0], np.ones((4, 3)), ["a", "a", "b"])
+    cube = cube_of(store)
+    assert cube["mos"].values.tolist() == [3.5, -2.0, 1.0]
+    assert np.isnan(cube["mos_std"].values).all()
+    assert cube["rated_reference"].values.tolist() == ["a", "a", "b"]
+    assert cube["distortion_type"].values.tolist() == ["wn"] * 3
+
+
+def test_asymmetry_finds_a_planted_one(store: Store, samples: Any) -> None:
+    """The better a metric assesses, the worse it optimises: the correlation is -1."""
+    names = ("psnr", "ssim", "gmsd", "niqe")
+    worth = dict(zip(names, (1, 2, 3, 4), strict=True))
+    compete(
+        store,
+        samples,
+        {loss: [v if judge in ("psnr", "ssim") else -v for judge in JUDGES] for loss, v in worth.items()},
+    )
+
+    def score(kind: str, level: int, judge: str) -> float:
+        wrong = {"psnr": (), "ssim": (2,), "gmsd": (3,), "niqe": (1, 2, 3)}[judge]
+        value = -level if level not in wrong else level
+        return float(value if judge in ("psnr", "ssim") else -value)
+
+    climb(store, samples, score)
+    answer = asymmetry(cube_of(store), resamples=50)
+    assert answer.names == ("niqe", "gmsd", "ssim", "psnr")
+    within = next(c for c in answer.correlations if c.life == "within")
+    assert within.metrics == 4
+    assert within.spearman == pytest.approx(-1.0)
+    assert (within.low, within.high) == pytest.approx((-1.0, -1.0))  # all images say the same
+    assert set(answer.as_dict()) == {"study", "metrics", "correlations", "about"}
+
+
+def test_without_the_runs_that_it_needs_it_says_which_recipe_makes_them(store: Store, samples: Any) -> None:
+    samples.fill(store, range(2))
+    with pytest.raises(QueryError, match="recipe run recover"):
+        asymmetry(cube_of(store))
+    compete(store, samples, FIELD, first=20)
+    with pytest.raises(QueryError, match="recipe run ladders"):
+        asymmetry(cube_of(store))
+
+
+def test_spearman_equals_scipys_with_ties_and_gaps() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(0, 5, 30).astype(float), rng.random(30)
+    assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    x[3] = np.nan
+    assert spearman(x, y) == pytest.approx(spearmanr(np.delete(x, 3), np.delete(y, 3)).statistic)
+    assert np.isnan(spearman(np.ones(5), y[:5]))
+
+
+def test_shares_run_from_worst_to_best_and_skip_what_is_missing() -> None:
+    np.testing.assert_allclose(shares(np.array([[3.0, 1.0, np.nan, 2.0]])), [[1.0, 0.0, np.nan, 0.5]])
+    np.testing.assert_allclose(shares(np.array([[1.0, 1.0, 5.0]])), [[0.25, 0.25, 1.0]])
+
+
+def test_intervals_cover_what_they_should() -> None:
+    """Percentile intervals of a mean of 40 normal values: the usual ±1.96 standard errors, within a tenth."""
+    values = np.random.default_rng(2).normal(size=40)
+    low, high = interval(lambda rng: np.array(values[rng.integers(40, size=40)].mean()), 4000)
+    error = values.std() / np.sqrt(40)
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
