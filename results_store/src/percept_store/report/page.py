@@ -48,7 +48,7 @@ def _content(source: Source) -> dict[str, Any]:
         "ok": sum(run.ok for run in source.runs),
         "seconds": sum(run.seconds for run in source.runs if run.seconds == run.seconds),
         "tables": tables,
-        "lives": lives.lives(source.cube),
+        "lives": None if source.cube is None else lives.lives(source.cube),
         "curves": curves.curves(design, looks),
         "scatter": scatter.scatter(source, main, tables[0].images, looks),
         "looks": looks,

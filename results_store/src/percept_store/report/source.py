@@ -71,10 +71,8 @@ class Assessor:
 class Source:
     """A store as the report needs it. `score`, `status`: (run, assessor, image); files: artefact names or "".
 
-    `cube` is the whole of it, for studies.
+    `cube` is the whole of it, for studies; without it, none is drawn.
     """
-
-    cube: xr.Dataset
 
     runs: tuple[Run, ...]
     assessors: tuple[Assessor, ...]
@@ -88,6 +86,7 @@ class Source:
     schema: str
     name: str
     read: Callable[[str], bytes]
+    cube: xr.Dataset | None = None
 
     def covered(self, run: int) -> frozenset[int]:
         """The images that this run restored or was assessed on."""
@@ -109,7 +108,6 @@ def read_source(store: Store) -> Source:
         images = _texts(loaded, "image")
         score, status = (loaded[name].transpose("run", "assessor", "image").values for name in ("score", "status"))
         return Source(
-            cube=loaded,
             runs=tuple(_runs(store, loaded)),
             assessors=tuple(_assessors(loaded)),
             images=images,
@@ -122,6 +120,7 @@ def read_source(store: Store) -> Source:
             schema=str(loaded.attrs.get("percept_schema", "")),
             name=str(store.root).rstrip("/").rpartition("/")[2] or "store",
             read=store.artefacts.read,
+            cube=loaded,
         )
 
 
