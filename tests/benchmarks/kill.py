@@ -76,11 +76,15 @@ def command(arguments: list[str], store: Path) -> list[str]:
 
 
 def kill_all(parent: int) -> None:
-    """SIGKILL for a process and its children, which live in sessions of their own."""
-    children = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False).stdout.split()
-    for pid in [parent, *map(int, children)]:
+    """SIGKILL for a process and all its descendants, some of which live in sessions of their own."""
+    for pid in [parent, *descendants(parent)]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def descendants(parent: int) -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False).stdout.split()
+    return [pid for child in map(int, listed) for pid in (child, *descendants(child))]
 
 
 def compare(one: Path, two: Path) -> list[str]:

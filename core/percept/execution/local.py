@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from percept.execution.progress import Listener
 from percept.execution.task import Outcome, Task, outcome_of
-
-# OpenMP's threads spin while they wait for each other: where another process wants the processors too, steps then take
-# up to twenty times as long. Threads that soon sleep cost a few per cent on an idle machine. No result depends on it.
-_PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+from percept.execution.workers import Nursery, Spawner, Worker, starter
 
 _Message = tuple[str, dict[str, Any] | None]
 
@@ -27,7 +20,7 @@ _Message = tuple[str, dict[str, Any] | None]
 @dataclass
 class _Running:
     task: Task
-    process: subprocess.Popen[str]
+    worker: Worker
     attempt: int
     heard: list[dict[str, Any]] = field(default_factory=list)
 
@@ -39,6 +32,7 @@ class LocalExecutor:
         self.listener = listener
         self._messages: queue.Queue[_Message] = queue.Queue()
         self._running: dict[str, _Running] = {}
+        self._starter: Nursery | Spawner | None = None
 
     def map(self, tasks: Sequence[Task], slots: int, retries: int = 1) -> Iterator[Outcome]:
         """Outcomes in the order in which tasks end. A task waits for its `needs`, and fails with the first that fails.
@@ -70,26 +64,24 @@ class LocalExecutor:
         return outcome
 
     def _launch(self, task: Task, attempt: int) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "percept.execution.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**_PATIENT, **os.environ},
-            # A terminal's Ctrl-C reaches the whole group; the parent passes it on in its own time.
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        with suppress(BrokenPipeError), process.stdin as stdin:
-            stdin.write(json.dumps(task.as_dict()))
-        self._running[task.key] = _Running(task, process, attempt)
+        worker = self._start(task)
+        self._running[task.key] = _Running(task, worker, attempt)
         self.listener.started(task)
-        threading.Thread(target=self._listen, args=(task.key, process), daemon=True).start()
+        threading.Thread(target=self._listen, args=(task.key, worker), daemon=True).start()
 
-    def _listen(self, key: str, process: subprocess.Popen[str]) -> None:
-        for event in _events(process.stdout):
+    def _start(self, task: Task) -> Worker:
+        if self._starter is not None:
+            try:
+                return self._starter.start(task.as_dict())
+            except ConnectionError:  # somebody killed it: a new one takes its place
+                self._starter.close()
+        self._starter = starter()
+        return self._starter.start(task.as_dict())
+
+    def _listen(self, key: str, worker: Worker) -> None:
+        for event in worker.events():
             self._messages.put((key, event))
-        process.wait()
+        worker.wait(None)
         self._messages.put((key, None))
 
     def _next(self, retries: int) -> Outcome | None:
@@ -109,26 +101,18 @@ class LocalExecutor:
 
     def _stop(self) -> None:
         for running in self._running.values():
-            with suppress(ProcessLookupError):
-                running.process.send_signal(signal.SIGTERM)
+            running.worker.ask_to_stop()
         for running in self._running.values():
-            try:
-                running.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                running.process.kill()
+            running.worker.make_sure()
         self._running.clear()
+        if self._starter is not None:
+            self._starter.close()
         self.listener.close()
 
 
 def cores() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _events(stream: IO[str] | None) -> Iterator[dict[str, Any]]:
-    for line in stream or ():
-        with suppress(json.JSONDecodeError):  # the last line of a killed worker may be half a line
-            yield json.loads(line)
 
 
 def _ready(waiting: Sequence[Task], unfinished: set[str]) -> list[Task]:
@@ -140,6 +124,9 @@ def _hopeless(waiting: Sequence[Task], failed: set[str]) -> list[Task]:
 
 
 def _crashed(running: _Running) -> Outcome:
-    code = running.process.returncode
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}"
+    code = running.worker.wait(0)
+    if code is None:
+        how = "ended without a word"
+    else:
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"left with exit code {code}"
     return Outcome(running.task, "failed", f"its process {how} {running.attempt} times; see the messages above")
