@@ -1,6 +1,8 @@
-"""Offers `ssim` and `ms-ssim` of luminance, `ssim-rgb` and `ms-ssim-rgb` of the channels, each in both lives."""
+"""Offers `ssim`, `ms-ssim`, `cw-ssim`, `iw-ssim` of luminance, `ssim-rgb`, `ms-ssim-rgb` of channels, in both lives."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from percept.hookspecs import hookimpl
 from percept.specs import AssessorSpec, FidelityLossSpec
@@ -17,6 +19,17 @@ _SSIM_FORMULA = "mean((2μxμy + C1)(2σxy + C2) / ((μx² + μy² + C1)(σx² +
 _WEIGHTS = "w = .0448 .2856 .3001 .2363 .1333"
 _SUM_FORMULA = f"(w₅·mean(SSIM₅) + Σⱼ₌₁…₄ wⱼ·mean((2σxy + C2) / (σx² + σy² + C2))) / Σw, {_WEIGHTS}"
 _PRODUCT_FORMULA = f"mean(SSIM₅)^w₅ · ∏ⱼ₌₁…₄ mean((2σxy + C2) / (σx² + σy² + C2))^wⱼ, {_WEIGHTS}"
+
+_CW_FORMULA = "mean over bands of Σw·2|Σcx·cy*| / Σ(|cx|² + |cy|²)"
+_CW = (
+    "complex steerable pyramid, level 4, 8 orientations, K 0, 7×7 window; Gaussian weights, σ a quarter of the "
+    "band's height; 1 where both images have nothing"
+)
+_IW_FORMULA = f"(mean(SSIM₅)^w₅ · ∏ⱼ₌₁…₄ (Σ iⱼ·csⱼ / Σ iⱼ)^wⱼ)^(1/Σw), cs = (2σxy + C2) / (σx² + σy² + C2), {_WEIGHTS}"
+_IW = (
+    f"{_COMMON}; Laplacian pyramid, 5 scales; weights i: 3×3 neighbourhoods and parent, σn² .4; a mean below 1e-4 is "
+    "continued as a small positive value"
+)
 
 
 def _ssim(name: str, summary: str, colour: str, variant: str, *, rounded: bool) -> AssessorSpec:
@@ -54,19 +67,33 @@ def _ms_ssim(name: str, summary: str, colour: str, variant: str, *, rounded: boo
     )
 
 
+def _of_luminance(name: str, summary: str, target: str, **facts: Any) -> AssessorSpec:
+    return AssessorSpec(
+        name=name,
+        summary=summary,
+        target=target,
+        arguments={"rounded": True},
+        direction="higher",
+        range=(0.0, 1.0),
+        colour="gray",
+        **facts,
+    )
+
+
 def _as_loss(spec: AssessorSpec) -> FidelityLossSpec:
-    """Unrounded; and MS-SSIM takes patches that do not hold five scales, as training needs them."""
+    """Unrounded; MS-SSIM and IW-SSIM take patches that do not hold five scales, as training needs them."""
     arguments = {**spec.arguments, "rounded": False}
     variant = spec.variant.replace(_ROUNDED, _FLOAT)
-    if spec.target.endswith("MSSSIM"):
-        arguments["scales"] = "fit"
+    least = spec.min_size
+    if spec.target.endswith(("MSSSIM", "IWSSIM")):
+        arguments["scales"], least = "fit", 11
         variant = variant.replace("5 scales", "as many of 5 scales as the patch holds, 3 for 64 pixels")
     return spec.as_loss(
         arguments=arguments,
         range=(0.0, 1.0 - spec.range[0]),
         variant=variant,
         formula=f"1 − {spec.formula}",
-        min_size=11,
+        min_size=least,
     )
 
 
@@ -83,6 +110,25 @@ _ASSESSORS = (
         _CHANNELS,
         rounded=False,
         pooling="product",
+    ),
+    _of_luminance(
+        "cw-ssim",
+        "Complex-wavelet structural similarity of luminance, which forgives small shifts",
+        "percept_ssim.cw_ssim:CWSSIM",
+        cites=("doi:10.1109/TIP.2009.2025923",),
+        variant=f"{_CW}; {_ROUNDED}",
+        formula=_CW_FORMULA,
+        symmetric=True,
+        min_size=64,
+    ),
+    _of_luminance(
+        "iw-ssim",
+        "Information content weighted structural similarity of luminance",
+        "percept_ssim.iw_ssim:IWSSIM",
+        cites=("doi:10.1109/TIP.2010.2092435",),
+        variant=f"{_IW}; {_ROUNDED}",
+        formula=_IW_FORMULA,
+        min_size=176,
     ),
 )
 

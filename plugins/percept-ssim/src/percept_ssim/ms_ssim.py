@@ -9,7 +9,7 @@ from percept.contracts import check_images, check_pair
 from percept.primitives import gaussian, halve
 from torch import Tensor, nn
 
-from percept_ssim.moments import Moments, moments, similarity
+from percept_ssim.moments import Moments, dissimilarity, moments
 from percept_ssim.planes import Colour, planes
 
 Pooling = Literal["product", "sum"]
@@ -30,9 +30,8 @@ def ms_ssim(planes: Tensor, reference: tuple[Moments, ...], window: Tensor, pool
     """(N, C, H, W) in [0, 1] against the moments of (N or 1, C, H, W) at each scale → (N,), mean over channels."""
     means = []
     for scale, known in enumerate(reference, start=1):
-        luminance, structure = similarity(planes, known, window)
         last = scale == len(reference)
-        means.append((luminance * structure if last else structure).mean((-2, -1)))
+        means.append(1 - dissimilarity(planes, known, window, luminance=last).mean((-2, -1)))
         planes = planes if last else halve(planes)
     pool = weighted_product if pooling == "product" else weighted_sum
     return pool(torch.stack(means), planes.new_tensor(weights_of(len(means))).view(-1, 1, 1)).mean(1)

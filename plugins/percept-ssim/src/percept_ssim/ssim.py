@@ -8,7 +8,7 @@ from percept.contracts import check_images, check_pair
 from percept.primitives import gaussian
 from torch import Tensor, nn
 
-from percept_ssim.moments import Moments, moments, similarity
+from percept_ssim.moments import Moments, dissimilarity, moments
 from percept_ssim.planes import Colour, planes
 
 
@@ -21,8 +21,7 @@ class Prepared(NamedTuple):
 
 def ssim(planes: Tensor, reference: Moments, window: Tensor) -> Tensor:
     """(N, C, H, W) in [0, 1] against moments of (N or 1, C, H, W) → (N,), mean over pixels and channels, in [-1, 1]."""
-    luminance, structure = similarity(planes, reference, window)
-    return (luminance * structure).mean((1, 2, 3))
+    return 1 - dissimilarity(planes, reference, window, luminance=True).mean((1, 2, 3))
 
 
 class SSIM(nn.Module):
