@@ -10,16 +10,32 @@ from percept.specs import Kind
 
 # Distributions of this project and what they offer, so that a missing one can be named.
 KNOWN: dict[str, tuple[str, ...]] = {
-    "percept-degradations": ("bicubic", "gaussian-noise", "jpeg"),
+    "percept-brisque": ("brisque",),
+    "percept-degradations": (
+        *("bicubic", "gaussian-noise", "jpeg", "gaussian-blur", "contrast", "downscaling", "white-noise", "ladder"),
+        "identity",
+    ),
     "percept-edsr": ("edsr",),
-    "percept-folders": ("folder",),
-    "percept-gmsd": ("gmsd",),
-    "percept-niqe": ("niqe",),
+    "percept-folders": ("folder", "rated"),
+    "percept-fsim": ("fsim", "fsimc", "vsi"),
+    "percept-gmsd": ("gmsd", "ms-gmsd"),
+    "percept-haarpsi": ("haarpsi",),
+    "percept-mad": ("mad",),
+    "percept-mdsi": ("mdsi",),
+    "percept-niqe": ("niqe", "il-niqe"),
+    "percept-nlpd": ("nlpd",),
     "percept-patchgan": ("patch",),
+    "percept-pcqi": ("pcqi",),
     "percept-photos": ("photos",),
-    "percept-pixel": ("l1", "l2", "charbonnier", "psnr", "psnr-y"),
-    "percept-ssim": ("ssim", "ssim-rgb", "ms-ssim", "ms-ssim-rgb"),
+    "percept-piqe": ("piqe",),
+    "percept-pixel": ("l1", "l2", "charbonnier", "psnr", "psnr-y", "psnr-hvs-m"),
+    "percept-pixels": ("pixels",),
+    "percept-sfsn": ("sfsn",),
+    "percept-sr-sim": ("sr-sim",),
+    "percept-ssim": ("ssim", "ssim-rgb", "ms-ssim", "ms-ssim-rgb", "cw-ssim", "iw-ssim"),
+    "percept-statistics": ("entropy", "total-variation"),
     "percept-vgg-discriminator": ("vanilla",),
+    "percept-vif": ("vif", "vif-pixel"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Offers `gmsd`, in both lives."""
+"""Offers `gmsd` and `ms-gmsd`, each in both lives."""
 
 from __future__ import annotations
 
@@ -22,12 +22,30 @@ _GMSD = AssessorSpec(
     min_size=6,
 )
 
+_MS_GMSD = AssessorSpec(
+    name="ms-gmsd",
+    summary="Gradient magnitude similarity deviation of luminance on four scales",
+    target="percept_gmsd.ms_gmsd:MSGMSD",
+    cites=("doi:10.1109/ICASSP.2017.7952357",),
+    direction="lower",
+    range=(0.0, 0.6),
+    colour="gray",
+    variant="Y of YIQ in grey levels 0–255, not rounded; scales 1, 1/2, 1/4, 1/8 by 2×2 means; Prewitt/3, zero border, "
+    "c = 170, masking α = .5, deviation with n",
+    formula="√Σⱼ wⱼ·var(((2 - α)|∇x||∇y| + c) / (|∇x|² + |∇y|² - α|∇x||∇y| + c)), w = .096 .596 .289 .019",
+    symmetric=True,
+    min_size=17,
+)
+
 
 @hookimpl
 def percept_assessors() -> list[AssessorSpec]:
-    return [_GMSD]
+    return [_GMSD, _MS_GMSD]
 
 
 @hookimpl
 def percept_fidelity_losses() -> list[FidelityLossSpec]:
-    return [_GMSD.as_loss(arguments={"rounded": False}, variant=f"{_VARIANT}; luminance not rounded")]
+    return [
+        _GMSD.as_loss(arguments={"rounded": False}, variant=f"{_VARIANT}; luminance not rounded"),
+        _MS_GMSD.as_loss(),
+    ]

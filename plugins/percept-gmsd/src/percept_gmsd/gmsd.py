@@ -6,50 +6,30 @@ from math import sqrt
 from typing import NamedTuple
 
 from percept.contracts import check_images, check_pair
-from percept.primitives import gray
+from percept.primitives import GRAY
 from torch import Tensor, nn
-from torch.nn import functional
 
-C = 170.0  # in squared grey levels
+from percept_gmsd.gradients import dissimilarity, halve, luminance, magnitude
+
 MIN_SIZE = 6  # smaller ones have no pixel whose gradient the border leaves alone
-TINY = 1e-12  # squared grey levels a pixel, added below the root of the gradient magnitude
-TINIER = 1e-16  # added to the variance below the root of the deviation
+TINY = 1e-16  # added to the variance below the root of the deviation
 
 
 class Prepared(NamedTuple):
-    """A reference (N, 3, H, W) and its gradient magnitude (N, 1, ⌈H/2⌉, ⌈W/2⌉), grey levels a pixel."""
+    """A reference (N, 3, H, W) and thrice its gradient magnitude (N, 1, ⌈H/2⌉, ⌈W/2⌉), grey levels a pixel."""
 
     reference: Tensor
     magnitude: Tensor
 
 
 def gmsd(magnitude: Tensor, reference: Tensor) -> Tensor:
-    """Gradient magnitudes (N, 1, h, w), those of the reference (N or 1, 1, h, w) → (N,), 0 for equal ones, ≥ 0.
+    """Maps 3|∇| (N, 1, h, w), those of the reference (N or 1, 1, h, w) → (N,), 0 for equal ones, ≥ 0.
 
-    The deviation of 1 - similarity is taken, which is the same and loses nothing where images are alike. The variance
-    is shifted by 1e-16, so that the root's slope is finite at 0: the result is too small by at most 1e-8.
+    The deviation of 1 - similarity is that of the similarity. The variance is shifted by 1e-16, so that the root's
+    slope is finite at 0: the result is too small by at most 1e-8.
     """
-    dissimilarity = (magnitude - reference).square() / (magnitude.square() + reference.square() + C)
-    variance: Tensor = dissimilarity.var((1, 2, 3))
-    return (variance + TINIER).sqrt() - sqrt(TINIER)
-
-
-def magnitude(gray: Tensor) -> Tensor:
-    """(N, 1, H, W) grey levels → |∇| (N, 1, ⌈H/2⌉, ⌈W/2⌉), Prewitt/3 after means over 2×2 pixels; zeros beyond borders.
-
-    A shift of the square by 1e-12 keeps the root's slope finite in flat regions, where it adds 1e-6 grey levels.
-    """
-    halved = functional.avg_pool2d(gray, 2, ceil_mode=True, divisor_override=4)
-    padded = functional.pad(halved, (1, 1, 1, 1))
-    below, beside = _sum_of_three(padded, -2), _sum_of_three(padded, -1)
-    across = below[..., 2:] - below[..., :-2]
-    down = beside[..., 2:, :] - beside[..., :-2, :]
-    return ((across.square() + down.square()) / 9 + TINY).sqrt()
-
-
-def _sum_of_three(values: Tensor, dim: int) -> Tensor:
-    size = values.shape[dim] - 2
-    return values.narrow(dim, 0, size) + values.narrow(dim, 1, size) + values.narrow(dim, 2, size)
+    variance: Tensor = dissimilarity(magnitude, reference).var((1, 2, 3))
+    return (variance + TINY).sqrt() - sqrt(TINY)
 
 
 class GMSD(nn.Module):
@@ -67,13 +47,16 @@ class GMSD(nn.Module):
     def prepare(self, reference: Tensor) -> Prepared:
         """The reference (N, 3, H, W) with its gradient magnitude."""
         check_images(reference, "GMSD", MIN_SIZE)
-        return Prepared(reference, magnitude(255 * gray(reference, to_levels=self.rounded)))
+        return Prepared(reference, self._magnitude(reference))
 
     def score(self, images: Tensor, state: Prepared) -> Tensor:
         """GMSD, (N,)."""
         check_pair(images, state.reference, "GMSD", MIN_SIZE)
-        return gmsd(magnitude(255 * gray(images, to_levels=self.rounded)), state.magnitude)
+        return gmsd(self._magnitude(images), state.magnitude)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """GMSD, (N,)."""
         return self.score(output, self.prepare(target))
+
+    def _magnitude(self, images: Tensor) -> Tensor:
+        return magnitude(halve(luminance(images, GRAY, to_levels=self.rounded)))

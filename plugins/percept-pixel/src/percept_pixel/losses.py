@@ -13,7 +13,15 @@ def charbonnier(difference: Tensor, eps: float) -> Tensor:
 
 
 class L1(nn.Module):
-    """Fidelity loss: mean absolute error. Raises ImageError if shapes do not agree."""
+    """Assessor and fidelity loss: mean absolute error. Raises ImageError if shapes do not agree."""
+
+    def prepare(self, reference: Tensor) -> Tensor:
+        """The reference (N, 3, H, W) itself."""
+        return reference
+
+    def score(self, images: Tensor, state: Tensor) -> Tensor:
+        """Mean absolute error, (N,)."""
+        return self(images, state)  # type: ignore[no-any-return]  # torch leaves the result of a call untyped
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """(N, 3, H, W) twice → (N,), ≥ 0; the gradient at equal values is 0."""
@@ -22,7 +30,15 @@ class L1(nn.Module):
 
 
 class L2(nn.Module):
-    """Fidelity loss: mean squared error. Raises ImageError if shapes do not agree."""
+    """Assessor and fidelity loss: mean squared error. Raises ImageError if shapes do not agree."""
+
+    def prepare(self, reference: Tensor) -> Tensor:
+        """The reference (N, 3, H, W) itself."""
+        return reference
+
+    def score(self, images: Tensor, state: Tensor) -> Tensor:
+        """Mean squared error, (N,)."""
+        return self(images, state)  # type: ignore[no-any-return]  # as above
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """(N, 3, H, W) twice → (N,), ≥ 0."""

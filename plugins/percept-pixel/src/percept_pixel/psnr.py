@@ -11,6 +11,7 @@ from torch import Tensor, nn
 LUMA = (65.481, 128.553, 24.966)  # ITU-R BT.601-7: R, G, B in [0, 1] → Y - 16; the offset cancels
 PEAK_OF_LUMA = 255.0  # customary in super-resolution, although Y itself ends at 235
 LEAST_ERROR = 1e-10
+MOST = 100.0  # dB: PSNR of the least error
 
 
 class Prepared(NamedTuple):
@@ -34,7 +35,7 @@ def luma(images: Tensor) -> Tensor:
 
 
 class PSNR(nn.Module):
-    """Assessor: PSNR in dB, higher is better, 100 for equal images.
+    """Assessor and fidelity loss: PSNR in dB, 100 for equal images; the loss is 100 - PSNR, whose gradient is 0 there.
 
     colour       `rgb`: one mean over the three channels; `luma`: BT.601 Y in 16–235 against a peak of 255
     crop_border  pixels left out at each side: papers on super-resolution leave out as many as the scale
@@ -59,6 +60,10 @@ class PSNR(nn.Module):
         """PSNR, (N,), dB."""
         check_pair(images, state.reference, "PSNR", self.min_size)
         return psnr(self._compared(images), state.values)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """100 - PSNR, (N,), dB, lower is better; above 100 only for outputs that leave [0, 1]."""
+        return MOST - self.score(output, self.prepare(target))
 
     def _compared(self, images: Tensor) -> Tensor:
         border = self.crop_border
