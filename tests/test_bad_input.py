@@ -252,7 +252,7 @@ def test_assess_names_what_it_cannot_score(photos: Path, tmp_path: Path) -> None
     (photos / "lonely.png").write_bytes((photos / "good.png").read_bytes())
     done = percept("assess", str(photos), "--reference", str(references), "--with", "psnr", "--json")
     assert done.returncode == 1
-    rows = {Path(r["image"]).stem: r for r in json.loads(done.stdout)}
+    rows = {Path(r["image"]).stem: r for r in json.loads(done.stdout)["images"]}
     assert rows["good"]["scores"]["psnr"] > 60
     assert "32×32" in rows["other"]["problems"]["image"]
     assert "no image called lonely" in rows["lonely"]["problems"]["image"]

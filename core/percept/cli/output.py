@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,15 +19,26 @@ store_option = click.option(
 
 def print_json(data: Any) -> None:
     """Print JSON; NaN and infinities become null, which JSON has words for."""
-    click.echo(json.dumps(_plain(data), indent=2, ensure_ascii=False))
+    click.echo(json_text(data))
+
+
+def json_text(data: Any) -> str:
+    """JSON as `print_json` prints it."""
+    return json.dumps(_plain(data), indent=2, ensure_ascii=False)
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Print aligned columns under their names, numbers to the right; nothing for no rows."""
+    for line in table_lines(rows, columns):
+        click.echo(line)
+
+
+def table_lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> Iterator[str]:
+    """The lines of such a table, its head first. A column of numbers may have gaps."""
     if not rows:
         return
     columns = list(columns) or list(rows[0])
-    numeric = {c: all(isinstance(r.get(c), int | float) for r in rows) for c in columns}
+    numeric = {c: _is_numeric([r.get(c) for r in rows]) for c in columns}
     cells = [[_text(row.get(c)) for c in columns] for row in rows]
     widths = [max(len(line[i]) for line in [list(columns), *cells]) for i in range(len(columns))]
     for line in [list(columns), *cells]:
@@ -33,7 +46,26 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) 
             text.rjust(width) if numeric[column] else text.ljust(width)
             for text, width, column in zip(line, widths, columns, strict=True)
         )
-        click.echo("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole, or not at all. Raises InputError if it cannot be written."""
+    from percept.errors import InputError
+
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(value, int | float) for value in known)
 
 
 def _text(value: Any) -> str:

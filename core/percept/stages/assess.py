@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from percept.schema import Component, Field, List, Section
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from percept.contracts import Rating
     from percept.stages.job import Job
     from percept.stages.scoring import Judge, Options, Score
 
@@ -34,6 +33,7 @@ def run(job: Job, assessors: Sequence[Mapping[str, Any]] | None = None) -> None:
     does an image that cannot be read. Raises DataError if the test images are absent.
     """
     from percept.stages.build import build_dataset
+    from percept.stages.record import record_assessment
     from percept.stages.scoring import build_assessors
 
     started = time.monotonic()
@@ -42,7 +42,8 @@ def run(job: Job, assessors: Sequence[Mapping[str, Any]] | None = None) -> None:
     judges = build_assessors(assessors or job.config["assess"]["with"], options, job.runtime.device)
     rows = _rows(job, dataset, judges)
     job.emit({"event": "scores", "problems": _problems(judges, rows), "of": len(judges) * len(rows)})
-    _record(job, judges, rows, test_key(job.config, dataset.fingerprint()), time.monotonic() - started)
+    test = test_key(job.config, dataset.fingerprint())
+    record_assessment(job, [j.facts for j in judges], rows, test, time.monotonic() - started)
 
 
 def options_of(config: Mapping[str, Any]) -> Options:
@@ -77,10 +78,12 @@ def _rows(job: Job, dataset: Any, judges: Sequence[Judge]) -> list[Row]:
 
 def _assess_one(job: Job, dataset: Any, index: int, outputs: Any, judges: Sequence[Judge]) -> Row:
     from percept.errors import ImageError
+    from percept.stages.record import content_hash
     from percept.stages.scoring import FAILED, Score
 
     try:
-        restored = outputs.restore(dataset[index])
+        sample = dataset[index]
+        restored = outputs.restore(sample)
     except ImageError as error:
         nothing = {
             "sha256": "",
@@ -93,12 +96,21 @@ def _assess_one(job: Job, dataset: Any, index: int, outputs: Any, judges: Sequen
         }
         return nothing, [Score(float("nan"), FAILED, str(error)) for _ in judges]
     facts = {
-        "sha256": _content_hash(restored.target),
+        "sha256": content_hash(restored.target),
         "height": restored.target.shape[-2],
         "width": restored.target.shape[-1],
         **outputs.artefacts(restored, job.config["assess"]["keep-float"]),
+        **_opinion(sample.rating),
     }
     return facts, [judge.score(restored.output, restored.target) for judge in judges]
+
+
+def _opinion(rating: Rating | None) -> dict[str, Any]:
+    if rating is None:
+        return {}
+    std = rating.std if rating.std == rating.std else None
+    about = {"distortion_type": rating.distortion, "rated_reference": rating.reference}
+    return {"mos": rating.mos, "mos_std": std, **about}
 
 
 def _problems(judges: Sequence[Judge], rows: Sequence[Row]) -> list[str]:
@@ -113,32 +125,3 @@ def _problems(judges: Sequence[Judge], rows: Sequence[Row]) -> list[str]:
         else:
             lines += [f"{facts['id']}: {label}: {reason}" for label, reason in failed]
     return lines
-
-
-def _content_hash(image: Tensor) -> str:
-    import hashlib
-
-    return hashlib.sha256(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).hexdigest()
-
-
-def _record(job: Job, judges: Sequence[Judge], rows: Sequence[Row], test: str, seconds: float) -> None:
-    import numpy as np
-    from percept_store import Record
-
-    from percept.stages.record import now, provenance
-
-    header = {
-        "created": now(),
-        "seconds": seconds,
-        "test": test,
-        "assessors": [judge.facts for judge in judges],
-        "images": [facts for facts, _ in rows],
-        "reasons": {f"{a},{i}": s.reason for i, (_, row) in enumerate(rows) for a, s in enumerate(row) if s.reason},
-        "provenance": provenance(job),
-    }
-    columns = list(zip(*(scores for _, scores in rows), strict=True))
-    arrays: dict[str, np.ndarray[Any, Any]] = {
-        "score": np.array([[s.value for s in column] for column in columns], dtype=np.float64),
-        "status": np.array([[s.status for s in column] for column in columns], dtype=np.uint8),
-    }
-    job.store.ledger.put(Record(kind="assessment", key=job.key, header=header, arrays=arrays))

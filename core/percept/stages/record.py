@@ -1,11 +1,12 @@
-"""A run's own record: what it was, how it ended, what it leaves."""
+"""A run's records: what it was, how it ended, what it leaves; and the scores that its outputs were given."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from percept_store import Record
 
@@ -13,6 +14,11 @@ from percept import __version__
 from percept.registry import registry
 from percept.stages.job import Job
 from percept.stages.label import factors_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from percept.stages.score import Score
 
 
 def record_run(
@@ -39,6 +45,43 @@ def record_run(
         "provenance": provenance(job),
     }
     job.store.ledger.put(Record(kind="run", key=job.key, header=header, arrays=dict(arrays or {})))
+
+
+def record_assessment(
+    job: Job,
+    assessors: Sequence[Mapping[str, Any]],
+    rows: Sequence[tuple[Mapping[str, Any], Sequence[Score]]],
+    test: str,
+    seconds: float,
+) -> None:
+    """Put a record of kind `assessment` into the ledger.
+
+    assessors  their facts, in the order of each row's scores
+    rows       an image's facts and its scores
+    test       names the images as they were used
+    """
+    import numpy as np
+
+    header = {
+        "created": now(),
+        "seconds": seconds,
+        "test": test,
+        "assessors": [dict(facts) for facts in assessors],
+        "images": [dict(facts) for facts, _ in rows],
+        "reasons": {f"{a},{i}": s.reason for i, (_, row) in enumerate(rows) for a, s in enumerate(row) if s.reason},
+        "provenance": provenance(job),
+    }
+    columns = list(zip(*(scores for _, scores in rows), strict=True))
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        "score": np.array([[s.value for s in column] for column in columns], dtype=np.float64),
+        "status": np.array([[s.status for s in column] for column in columns], dtype=np.uint8),
+    }
+    job.store.ledger.put(Record(kind="assessment", key=job.key, header=header, arrays=arrays))
+
+
+def content_hash(image: Tensor) -> str:
+    """sha256 of an image's shape and values: what says that two targets are the same."""
+    return hashlib.sha256(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).hexdigest()
 
 
 def provenance(job: Job) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Assessors at work on one image: values, and what to say where there is none."""
+"""Assessors by name, built and with the identity that their scores are kept by."""
 
 from __future__ import annotations
 
@@ -6,92 +6,30 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from percept.contracts import Assessor
-from percept.errors import ComponentError, ImageError
+from percept.errors import ComponentError
 from percept.registry import Component, registry
 from percept.specs import AssessorSpec
 from percept.stages.identity import identity_of
+from percept.stages.judge import Judge, Prepared
 from percept.stages.label import component_label
+from percept.stages.score import FAILED, NOT_APPLICABLE, NOT_RUN, OK, Options, Score
 
-# The flags of the cube's `status`.
-OK, FAILED, NOT_APPLICABLE = 1, 2, 3
-
-
-@dataclass(frozen=True)
-class Options:
-    """How images are brought before an assessor: part of the identity of every score."""
-
-    crop_border: int = 0
-    eight_bit: bool = False
-
-    def apply(self, image: Tensor) -> Tensor:
-        """(N, 3, H, W) clamped to [0, 1], rounded to 8-bit levels and with its border cut, as asked."""
-        image = image.clamp(0, 1)
-        if self.eight_bit:
-            image = (image * 255).round() / 255
-        border = self.crop_border
-        return image[..., border:-border, border:-border] if border else image
-
-    def text(self) -> list[str]:
-        """The options that are not the default, for labels."""
-        crop = [f"crop-border={self.crop_border}"] if self.crop_border else []
-        return crop + (["8-bit"] if self.eight_bit else [])
-
-
-@dataclass(frozen=True)
-class Score:
-    """A value with its status; `reason` says why there is none."""
-
-    value: float
-    status: int = OK
-    reason: str = ""
-
-
-@dataclass
-class Judge:
-    """An assessor with what its scores are kept by. `facts` go into the record; `broken` says why it was not built."""
-
-    facts: dict[str, Any]
-    spec: AssessorSpec | None
-    options: Options
-    assessor: Assessor | None = None
-    broken: str = ""
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-
-    @torch.no_grad()
-    def score(self, image: Tensor, reference: Tensor | None) -> Score:
-        """Score (1, 3, H, W) against a reference of the same size, or None. Never raises for what an assessor does."""
-        if self.assessor is None or self.spec is None:
-            return Score(math.nan, FAILED, self.broken)
-        if self.spec.reference != "none" and reference is None:
-            return Score(math.nan, NOT_APPLICABLE, "needs a reference")
-        image = self.options.apply(image)
-        if min(image.shape[-2:]) < self.spec.min_size:
-            size = f"{image.shape[-1]}×{image.shape[-2]}"
-            return Score(math.nan, NOT_APPLICABLE, f"needs at least {self.spec.min_size} pixels a side, has {size}")
-        return self._guarded(image, reference)
-
-    def _guarded(self, image: Tensor, reference: Tensor | None) -> Score:
-        assert self.assessor is not None
-        try:
-            state = None
-            if reference is not None and self.spec is not None and self.spec.reference != "none":
-                state = self.assessor.prepare(self.options.apply(reference).to(self.device))
-            values = self.assessor.score(image.to(self.device), state)
-            value = float(values.reshape(-1)[0])
-        except ImageError as error:
-            return Score(math.nan, NOT_APPLICABLE, str(error))
-        except Exception as error:  # somebody else's code: one bad assessor must not cost the others' scores
-            return Score(math.nan, FAILED, f"{type(error).__name__}: {' '.join(str(error).split())}")
-        if not math.isfinite(value):
-            return Score(math.nan, FAILED, f"returned {value}")
-        return Score(value)
+__all__ = [
+    "FAILED",
+    "NOT_APPLICABLE",
+    "NOT_RUN",
+    "OK",
+    "Judge",
+    "Options",
+    "Prepared",
+    "Score",
+    "assessor_facts",
+    "build_assessors",
+]
 
 
 def assessor_facts(component: Component, config: Mapping[str, Any], options: Options) -> dict[str, Any]:
