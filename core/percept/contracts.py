@@ -36,7 +36,7 @@ class Generator(Protocol):
 
     A constructor parameter `scale` is filled from the recipe's degradation where the recipe does not give it. One
     whose spec says `per_image` has a method `adopt(inputs)` too: from (N, 3, h, w) it makes its parameters, and keeps
-    the inputs beside them, as `inputs` of its state_dict; it then answers to these, alone or together, and to no others.
+    the inputs beside them, as `inputs` of its state_dict; it then answers to these, alone or together, and no others.
     """
 
     def __call__(self, degraded: Tensor) -> Tensor: ...

@@ -25,6 +25,7 @@ from percept.execution.check import load_checked
 from percept.stages import optimize
 from percept.stages.curves import Curves
 from percept.stages.job import Job
+from percept.training.patches import PatchSampler
 from percept.training.runtime import Runtime
 from percept.training.trainer import Trainer
 from percept_store import Store
@@ -134,6 +135,7 @@ def _bare_adversary(trainer: Trainer) -> tuple[Callable[[Tensor, Tensor], None],
 
 def _batches(trainer: Trainer) -> Callable[[], tuple[Tensor, Tensor]]:
     sampler = trainer.sampler
+    assert isinstance(sampler, PatchSampler)
     pairs = [
         tuple(t.float() / 255 if t.dtype == torch.uint8 else t for t in pair)
         for pair in zip(sampler._degraded, sampler._targets, strict=True)

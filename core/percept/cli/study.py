@@ -13,9 +13,7 @@ def study() -> None:
 
 
 @study.command()
-@click.option(
-    "--judges", default="", help="Assessors that judge what was optimised; default: all."
-)
+@click.option("--judges", default="", help="Assessors that judge what was optimised; default: all.")
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(2), help="Draws of the bootstrap.")
 @store_option
 @json_option
@@ -32,6 +30,4 @@ def asymmetry(judges: str, resamples: int, store: str, as_json: bool) -> None:
     print_table(answer.rows())
     click.echo()
     print_table([vars(correlation) for correlation in answer.correlations])
-    click.echo(
-        "\nspearman: rank correlation over metrics, objective against this life; its 95 % interval over images"
-    )
+    click.echo("\nspearman: rank correlation over metrics, objective against this life; its 95 % interval over images")

@@ -31,7 +31,7 @@ def separable(window: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
     """
     stacked = torch.cat(maps, dim=1)
     smoothed = _few(window, stacked) if stacked.shape[1] <= FEW else _many(window, stacked)
-    return smoothed.split([values.shape[1] for values in maps], dim=1)
+    return torch.split(smoothed, [values.shape[1] for values in maps], dim=1)
 
 
 def _many(window: Tensor, stacked: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ TAKEN = frozenset(
     """
     run recipe recipes run_status reason seconds created
     assessor assessor_key assessor_name assessor_version direction range_low range_high reference_kind colour variant
-    image dataset image_sha256 height width
+    image dataset image_sha256 height width mos mos_std distortion_type rated_reference
     score status output input reference cell_reasons
     curves curve curve_run curve_series row_size obs step value
     """.split()  # noqa: SIM905  # a table reads better so

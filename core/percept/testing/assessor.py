@@ -11,11 +11,13 @@ from torch import Tensor
 
 from percept.specs import AssessorSpec
 from percept.testing import images
+from percept.testing.any_metric import AnyMetricSuite
 from percept.testing.check import check, require
-from percept.testing.metric import MetricSuite, has_reference, require_close, require_finite
+from percept.testing.metric import has_reference
+from percept.testing.values import require_close, require_finite
 
 
-class AssessorSuite(MetricSuite[AssessorSpec]):
+class AssessorSuite(AnyMetricSuite[AssessorSpec]):
     """An assessor whose spec says `reference: none` is scored with state None; one of a set, with a set's state."""
 
     def verify_interface(self, built: Any) -> None:

@@ -70,7 +70,7 @@ def require_image_error(call: Callable[[], object], what: str) -> None:
     except CheckSkipped:
         raise
     except Exception as error:
-        raise ConformanceError(f"{what}: raises {_describe(error)}, not ImageError") from error
+        raise ConformanceError(f"{what}: raises {describe(error)}, not ImageError") from error
     else:
         raise ConformanceError(f"{what}: accepted, not refused with ImageError")
 
@@ -170,9 +170,10 @@ def _run(method: Callable[[], None], where: str) -> None:
     except ConformanceError as error:
         raise ConformanceError(f"{where}: {error}") from error.__cause__
     except Exception as error:
-        raise ConformanceError(f"{where}: raises {_describe(error)}") from error
+        raise ConformanceError(f"{where}: raises {describe(error)}") from error
 
 
-def _describe(error: Exception) -> str:
+def describe(error: Exception) -> str:
+    """Type and message of an error, in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from percept.registry import Component
 from percept.specs import AssessorSpec, FidelityLossSpec
 from percept.testing import images
+from percept.testing.any_metric import AnyMetricSuite
 from percept.testing.assessor import AssessorSuite
 from percept.testing.check import CheckSkipped, check, require
-from percept.testing.metric import MetricSuite, require_finite
+from percept.testing.contents import BEYOND
+from percept.testing.values import require_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +29,10 @@ def has_other_life(suite: FidelityLossSuite) -> bool:
     return suite.assessor() is not None
 
 
-class FidelityLossSuite(MetricSuite[FidelityLossSpec]):
+class FidelityLossSuite(AnyMetricSuite[FidelityLossSpec]):
     """A loss takes (output, target); `output` is what is optimised."""
+
+    outputs = (*AnyMetricSuite.outputs, *BEYOND)
 
     def verify_interface(self, built: Any) -> None:
         require(isinstance(built, nn.Module), f"{type(built).__name__} is no nn.Module")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from percept.specs import MetricSpec
 from percept.testing import images
-from percept.testing.check import ConformanceError, Suite, check, require, require_image_error
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from percept.testing.check import Suite, check, require, require_image_error
+from percept.testing.values import listed, require_close, require_finite
 
 M = TypeVar("M", bound=MetricSpec)
 
@@ -70,20 +68,13 @@ class MetricSuite(Suite[M]):
         spoilt, reference = self.pair()
         candidates = {"the reference itself": reference, "noisy": spoilt, "random": images.uniform_noise(*size)}
         for what, images_ in candidates.items():
-            self._require_in_range(self.measure(images_, reference), what)
-        self._require_in_range(self.measure(images.flat(0, *size), images.flat(1, *size)), "black against white")
+            self.require_in_range(self.measure(images_, reference), what)
+        self.require_in_range(self.measure(images.flat(0, *size), images.flat(1, *size)), "black against white")
 
     @check(has_reference)
     def direction(self) -> None:
         """The reference itself is best, and the more noise, the worse, in the spec's direction."""
-        reference = images.natural(3, self.side, self.side)
-        ladder = [reference, *(images.noisy(reference, strength) for strength in LADDER)]
-        values = torch.stack([self.measure(step, reference).flatten() for step in ladder])
-        worse = values.diff(dim=0) * (1 if self.spec.direction == "lower" else -1)
-        wrong = (worse <= 0).any(dim=0)
-        shown = ", ".join(f"{v:.4g}" for v in values[:, int(wrong.int().argmax())].tolist())
-        noise = ", ".join(map(str, (0, *LADDER)))
-        require(not wrong.any(), f"noise of {noise} gives {shown}, but {self.spec.direction} is better")
+        self.require_ladder(images.natural(3, self.side, self.side))
 
     @check()
     def batch_independence(self) -> None:
@@ -177,7 +168,7 @@ class MetricSuite(Suite[M]):
     def deterministic(self) -> None:
         """The same images have the same values, to the last bit."""
         first, second = (self.measure(*self.pair()) for _ in range(2))
-        require(torch.equal(first, second), f"{_listed(first)} at first, then {_listed(second)}")
+        require(torch.equal(first, second), f"{listed(first)} at first, then {listed(second)}")
 
     @check()
     def inputs_unchanged(self) -> None:
@@ -196,27 +187,19 @@ class MetricSuite(Suite[M]):
         require(values.dtype == torch.float64, f"float64 images give {values.dtype}")
         require_close(self.measure(candidates, reference).double(), values, "float32 and float64", relative=1e-3)
 
-    def _require_in_range(self, values: Tensor, what: str) -> None:
+    def require_ladder(self, reference: Tensor) -> None:
+        """Raise ConformanceError unless `reference` is best as its own candidate, and the worse the more noise."""
+        ladder = [reference, *(images.noisy(reference, strength) for strength in LADDER)]
+        values = torch.stack([self.measure(step, reference).flatten() for step in ladder])
+        worse = values.diff(dim=0) * (1 if self.spec.direction == "lower" else -1)
+        wrong = (worse <= 0).any(dim=0)
+        shown = ", ".join(f"{v:.4g}" for v in values[:, int(wrong.int().argmax())].tolist())
+        noise = ", ".join(map(str, (0, *LADDER)))
+        require(not wrong.any(), f"noise of {noise} gives {shown}, but {self.spec.direction} is better")
+
+    def require_in_range(self, values: Tensor, what: str) -> None:
+        """Raise ConformanceError unless all values lie in the spec's range, which rounding may overstep."""
         low, high = self.spec.range
         slack = [1e-5 * max(1.0, abs(bound)) for bound in (low, high)]
         outside = bool(((values < low - slack[0]) | (values > high + slack[1])).any())
-        require(not outside, f"{what}: {_listed(values)}, outside of [{low:g}, {high:g}]")
-
-
-def require_finite(values: Tensor, what: str) -> None:
-    """Raise ConformanceError unless all values are finite; `what` says of which images."""
-    require(bool(values.isfinite().all()), f"{what}: {_listed(values)}")
-
-
-def require_close(first: Tensor, second: Tensor, what: str, relative: float = 1e-5, absolute: float = 1e-7) -> None:
-    """Raise ConformanceError unless |first - second| ≤ relative · |second| + absolute; `what` names both."""
-    first, second = first.flatten(), second.flatten()
-    require(first.shape == second.shape, f"{what}: {first.numel()} values against {second.numel()}")
-    if not torch.allclose(first, second, rtol=relative, atol=absolute, equal_nan=True):
-        worst = int((first - second).abs().nan_to_num(torch.inf).argmax())
-        raise ConformanceError(f"{what} differ: {first[worst].item():.7g} against {second[worst].item():.7g}")
-
-
-def _listed(values: Tensor) -> str:
-    shown: Sequence[float] = values.flatten()[:3].tolist()
-    return ", ".join(f"{v:.7g}" for v in shown)
+        require(not outside, f"{what}: {listed(values)}, outside of [{low:g}, {high:g}]")
