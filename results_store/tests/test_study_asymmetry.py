@@ -212,3 +212,19 @@ def test_intervals_cover_what_they_should() -> None:
     error = values.std() / np.sqrt(40)
     assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error)
     assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
+
+
+def test_the_report_draws_both_lives_where_it_can(store: Store, samples: Any, tmp_path: Any) -> None:
+    pytest.importorskip("matplotlib")
+    from percept_store.report import write_report
+
+    compete(store, samples, FIELD)
+    without = write_report(store, tmp_path / "without.html").read_text()
+    assert 'id="lives"' not in without
+    climb(store, samples, lambda kind, level, judge: float(-level if judge in ("psnr", "ssim") else level))
+    page = write_report(store, tmp_path / "with.html").read_text()
+    section = page[page.index('<section id="lives"') : page.index('<section id="scores"')]
+    assert section.count("<svg") == 2  # within and across
+    for metric in ("l2", "ssim", "gmsd", "niqe"):
+        assert f'<th scope="row">{metric}</th>' in section
+    assert "too few for a rank correlation" in section  # ssim and gmsd alone have both lives

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ _MEANING = {
     "across": "as an assessor: pairs in order, across distortions",
 }
 _SAID = {"within": "pairs of levels of one distortion", "across": "pairs of levels of two distortions"}
+
+
+OUTLIERS = 2
+WIDE, HIGH = 0.16, 0.032  # of a name, as shares of the axes
 
 
 @dataclass(frozen=True)
@@ -66,35 +71,46 @@ def _panel(study: Asymmetry, correlation: Correlation) -> Panel:
     x, y = study.columns[life], study.columns["objective"]
     shown = [place for place in range(len(study.names)) if math.isfinite(x[place]) and math.isfinite(y[place])]
     titles = {f"m{p}": f"{study.names[p]}: {life} {x[p]:.3f}, objective {y[p]:.3f}" for p in shown}
+    edge = _edge(x[shown])
 
     def paint(axes: Axes) -> None:
         for place in shown:
             low, high = study.bounds["objective"][:, place]
-            axes.plot([x[place]] * 2, [low, high], color=COLOURS[0], linewidth=0.8, alpha=0.35)
-            axes.plot(x[place], y[place], "o", color=COLOURS[0], markersize=5, markeredgewidth=0, gid=f"m{place}")
-        _name(axes, study, shown, x, y)
+            across, mark = max(x[place], edge), "o" if x[place] >= edge else "<"
+            axes.plot([across] * 2, [low, high], color=COLOURS[0], linewidth=0.8, alpha=0.35)
+            axes.plot(across, y[place], mark, color=COLOURS[0], markersize=5, markeredgewidth=0, gid=f"m{place}")
+        names = {p: study.names[p] + (f" ({x[p]:.2f})" if x[p] < edge else "") for p in shown}
+        _name(axes, names, np.maximum(x, edge), y)
         axes.margins(0.12)
         axes.set_xlabel(_MEANING.get(life, f"as an assessor: rank correlation with people, {life}"), parse_math=False)
         axes.set_ylabel(_MEANING["objective"], parse_math=False)
 
-    figure = draw(paint, f"lives {life}", (4.6, 3.8), titles)
+    figure = draw(paint, f"lives {life}", (4.6, 4.4), titles)
     return Panel(_SAID.get(life, f"people, {life}"), _finding(correlation), figure)
 
 
-def _name(axes: Axes, study: Asymmetry, shown: list[int], x: np.ndarray, y: np.ndarray) -> None:
-    """Names beside the marks, moved up or down until none covers another."""
+def _edge(values: np.ndarray) -> float:
+    """Where the axis begins: up to two metrics far below all others stand at it, as arrows, with their value."""
+    ordered = np.sort(values)
+    few = min(OUTLIERS, len(ordered) - 1)
+    gap = ordered[few] - ordered[0]
+    return float(ordered[few] if gap > np.ptp(ordered) / 2 else ordered[0])
+
+
+def _name(axes: Axes, names: Mapping[int, str], x: np.ndarray, y: np.ndarray) -> None:
+    """Names beside the marks, moved down until none covers another."""
+    shown = list(names)
     span_x, span_y = (float(np.ptp(v[shown])) or 1.0 for v in (x, y))
     taken: list[tuple[float, float]] = []
     for place in sorted(shown, key=lambda p: -y[p]):
         across, up = (x[place] - x[shown].min()) / span_x, (y[place] - y[shown].min()) / span_y
-        while any(abs(across - a) < 0.16 and abs(up - b) < 0.034 for a, b in taken):
-            up -= 0.034
+        while any(abs(across - a) < WIDE and abs(up - b) < HIGH for a, b in taken):
+            up -= HIGH
         taken.append((across, up))
-        where = (x[place], y[shown].min() + up * span_y)
-        right = across < 0.8
+        right = across < 0.75
         axes.annotate(
-            study.names[place],
-            where,
+            names[place],
+            (x[place], y[shown].min() + up * span_y),
             xytext=(5 if right else -5, 0),
             textcoords="offset points",
             ha="left" if right else "right",
