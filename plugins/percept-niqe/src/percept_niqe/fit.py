@@ -15,16 +15,10 @@ from percept.errors import DataError, PerceptError
 from percept.images import find_images, names_of, read_image
 from torch import Tensor
 
-from percept_niqe.features import (
-    BLOCK,
-    block_features,
-    block_sharpness,
-    gaussian_window,
-    gray_levels,
-    shape_ratios,
-)
+from percept_niqe.features import BLOCK, block_features, block_sharpness
 from percept_niqe.model import PristineModel, save_model
 from percept_niqe.niqe import gaussian_of
+from percept_niqe.scenes import gaussian_window, gray_levels, shape_ratios
 
 SHARPNESS_THRESHOLD = 0.75
 

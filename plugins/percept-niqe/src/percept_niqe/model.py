@@ -37,7 +37,7 @@ def load_model(path: str = "") -> PristineModel:
         with as_file(files("percept_niqe") / SHIPPED) as shipped:
             return load_model(str(shipped))
     keys = MAT_KEYS if path.endswith(".mat") else NPZ_KEYS
-    arrays = _read(path)
+    arrays = read_arrays(path)
     if not all(key in arrays for key in keys):
         raise DataError(f"{path}: holds no NIQE model; it needs the arrays {keys[0]} and {keys[1]}")
     mean, covariance = (torch.from_numpy(np.array(arrays[key], dtype=np.float64)) for key in keys)
@@ -66,7 +66,7 @@ def provenance_of(path: str = "") -> dict[str, Any]:
         return said
 
 
-def _read(path: str) -> Mapping[str, Any]:
+def read_arrays(path: str) -> Mapping[str, Any]:
     try:
         if path.endswith(".mat"):
             return _read_mat(path)

@@ -6,8 +6,9 @@ import torch
 from percept.contracts import check_images
 from torch import Tensor, nn
 
-from percept_niqe.features import BLOCK, block_features, gaussian_window, gray_levels, shape_ratios
+from percept_niqe.features import BLOCK, block_features
 from percept_niqe.model import load_model
+from percept_niqe.scenes import gaussian_window, gray_levels, shape_ratios
 
 # One block has no covariance: two a side are the least that the paper's distance means something for.
 MIN_SIZE = 2 * BLOCK
