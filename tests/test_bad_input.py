@@ -263,7 +263,10 @@ def test_assess_names_what_it_cannot_score(photos: Path, tmp_path: Path) -> None
     [
         (["recipe", "run", "nope.yaml"], "nope.yaml"),
         (["assess", "gone", "--with", "niqe"], "percept: gone: no such file or folder"),
-        (["assess", ".", "--with", "nique"], "percept: unknown assessor 'nique', did you mean niqe or piqe or il-niqe?"),
+        (
+            ["assess", ".", "--with", "nique"],
+            "percept: unknown assessor 'nique', did you mean niqe or piqe or il-niqe?",
+        ),
         (["cube", "query", "--store", "gone"], "gone"),
         (["plugins", "info", "ssmi"], "percept: unknown component 'ssmi', did you mean ssim"),
         (["recpie"], "percept: unknown command 'recpie', did you mean recipe?"),
