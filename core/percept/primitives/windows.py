@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from percept.errors import ComponentError
 
-FEW = 3  # channels; at 512×384, forward and backward, one of them takes a twentieth of the time, three nine tenths
+SMALL = 1 << 16  # values of a map, below which the number of operations costs more than their size
 
 
 def gaussian(size: int, sigma: float) -> Tensor:
@@ -26,35 +28,68 @@ def gaussian(size: int, sigma: float) -> Tensor:
 def separable(window: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
     """Maps (N, C, H, W) under the window of outer product window·windowᵀ, valid positions only.
 
-    All maps, which may differ in C, go through one depthwise convolution a direction: that is several times faster
-    than one call a map. The window is (k,), the results are (N, C, H - k + 1, W - k + 1).
+    Small maps, which may differ in C, are smoothed together. Differentiable any number of times, but for the window.
     """
+    if maps[0].device.type == "cpu" and maps[0].numel() > SMALL:
+        # One by one: a stack of large maps is fresh memory, which the system takes longer to hand out than we to fill.
+        return tuple(_smoothed(values, window) for values in maps)
     stacked = torch.cat(maps, dim=1)
-    smoothed = _few(window, stacked) if stacked.shape[1] <= FEW else _many(window, stacked)
+    smoothed = _smoothed(stacked, window) if stacked.device.type == "cpu" else _convolved(stacked, window)
     return torch.split(smoothed, [values.shape[1] for values in maps], dim=1)
 
 
-def _many(window: Tensor, stacked: Tensor) -> Tensor:
-    stacked = stacked.contiguous(memory_format=torch.channels_last)
+def _smoothed(values: Tensor, window: Tensor) -> Tensor:
+    taps = window.tolist()
+    return _Along.apply(_Along.apply(values, -2, taps), -1, taps)  # type: ignore[no-any-return, no-untyped-call]  # torch's
+
+
+def _convolved(stacked: Tensor, window: Tensor) -> Tensor:
     groups = stacked.shape[1]
     rows = window.to(stacked).view(1, 1, 1, -1).expand(groups, 1, 1, -1)
     across = functional.conv2d(stacked, rows, groups=groups)
     return functional.conv2d(across, rows.transpose(-1, -2), groups=groups)
 
 
-def _few(window: Tensor, stacked: Tensor) -> Tensor:
-    """For so few channels that they cannot fill a vector register: the places beside each other do."""
-    count, channels, height, width = stacked.shape
-    down = _down(window, stacked.reshape(count * channels, height, width))
-    across = _down(window, down.flatten(0, 1).t().contiguous()[None])[0]
-    return across.t().reshape(count, channels, -1, across.shape[0])
+class _Along(torch.autograd.Function):
+    """Σᵢ tapsᵢ · values shifted by i along one dimension. On a CPU that is faster than a depthwise convolution.
+
+    The sums run over whole maps in the layout that they have: a convolution's own layout would cost two copies, and
+    makes every operation after it several times slower.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, dim: int, taps: list[float]) -> Tensor:
+        ctx.dim, ctx.taps = dim, taps
+        size = values.shape[dim] - len(taps) + 1
+        total = values.narrow(dim, 0, size) * taps[0]
+        for place, tap in enumerate(taps[1:], start=1):
+            total.add_(values.narrow(dim, place, size), alpha=tap)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _Spread.apply(gradients[0], ctx.dim, ctx.taps), None, None  # type: ignore[no-untyped-call]  # torch's
 
 
-def _down(window: Tensor, planes: Tensor) -> Tensor:
-    """(N, L, M) → (N, L - k + 1, M): each column under the window, the columns taken as channels."""
-    columns = planes[:, :, None].permute(0, 3, 1, 2)
-    weights = window.to(planes).view(1, 1, -1, 1).expand(columns.shape[1], 1, -1, 1)
-    return functional.conv2d(columns, weights, groups=columns.shape[1])[..., 0].transpose(1, 2)
+class _Spread(torch.autograd.Function):
+    """The adjoint of `_Along`, of which that is the adjoint."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, dim: int, taps: list[float]) -> Tensor:
+        ctx.dim, ctx.taps = dim, taps
+        size = values.shape[dim]
+        shape = list(values.shape)
+        shape[dim] = size + len(taps) - 1
+        total = values.new_empty(shape)
+        total.narrow(dim, size, len(taps) - 1).zero_()
+        torch.mul(values, taps[0], out=total.narrow(dim, 0, size))
+        for place, tap in enumerate(taps[1:], start=1):
+            total.narrow(dim, place, size).add_(values, alpha=tap)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _Along.apply(gradients[0], ctx.dim, ctx.taps), None, None  # type: ignore[no-untyped-call]  # torch's
 
 
 def halve(planes: Tensor) -> Tensor:
