@@ -7,7 +7,7 @@ SOURCES := $(wildcard plugins/*/src)
 SPACE := $(subst ,, )
 FILES := pyproject.toml constraints.txt requirements-dev.txt results_store/pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint docs bench clean
 
 # Environment, installation, quickstart recipe, report: says where the cube and the report are.
 demo: .venv/installed
@@ -25,15 +25,19 @@ test: lint
 lint: .venv-test/installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/ruff format --check .
-	MYPYPATH=$(subst $(SPACE),:,core results_store/src $(SOURCES) .) .venv-test/bin/mypy core/percept results_store/src/percept_store $(wildcard plugins/*/src/*) tests docs/generate.py
+	MYPYPATH=$(subst $(SPACE),:,core results_store/src $(SOURCES) .) .venv-test/bin/mypy core/percept results_store/src/percept_store $(wildcard plugins/*/src/*) tests docs/generate.py docs/official.py
 
 # The generated parts of docs/reference.
 docs: .venv-test/installed
 	.venv-test/bin/python docs/generate.py
 
+# Every metric beside pyiqa's, piq's, torchmetrics' and piqa's: time, memory, limits. ONLY=ssim,fsim for some.
+bench: .venv-bench/installed
+	.venv-bench/bin/python -m tests.benchmarks.peers $(if $(ONLY),--only $(ONLY)) $(if $(OUT),--out $(OUT))
+
 # Remove the environments and the demonstration's results.
 clean:
-	rm -rf .venv .venv-test demo-store
+	rm -rf .venv .venv-test .venv-bench demo-store
 
 .venv/installed: $(FILES)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "percept needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -47,4 +51,12 @@ clean:
 	$(PYTHON) -m venv .venv-test
 	.venv-test/bin/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables -r requirements-dev.txt
 	.venv-test/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(PACKAGES)
+	touch $@
+
+# pyiqa, whose terms are non-commercial, is in this environment alone.
+.venv-bench/installed: $(FILES)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "percept needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(subst -e . ,-e .[bench] ,$(PACKAGES))
 	touch $@

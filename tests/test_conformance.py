@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from percept.registry import Component, registry
 from percept.testing import Check, checks_for, images
 
+from tests.conftest import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import percept.testing
 
@@ -43,6 +46,17 @@ def rated(root: Path) -> dict[str, Any]:
     lines = ["image,reference,mos", *(f"{place}.png,2.png,{mos}" for mos, place in enumerate(("deeper/1", "deeper/3")))]
     (root / "opinions.csv").write_text("\n".join(lines) + "\n")
     return {"path": str(root / "opinions.csv")}
+
+
+def trained(name: str) -> Callable[[Path], dict[str, Any]]:
+    """The parameter `model` from the test data; none if they are absent, and then the component says what it needs."""
+    path = Path(os.environ.get("PERCEPT_TEST_DATA") or ROOT.parent / "shared" / "data") / "weights" / name
+    return lambda _: {"model": str(path)} if path.is_file() else {}
+
+
+EXAMPLES["assessor", "brisque"] = trained("brisque_svm.txt")
+if os.environ.get("PERCEPT_TEST_EXAMPLES"):  # it takes most of a second for an image: only where time is no matter
+    EXAMPLES["assessor", "il-niqe"] = trained("ilniqe_templateModel.mat")
 
 
 def cases() -> list[Any]:

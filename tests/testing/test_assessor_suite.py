@@ -259,13 +259,14 @@ def test_just_this_check_fails(cls: type, facts: Any, check: str, reason: str, f
     assert re.search(reason, found[check]), found[check]
 
 
-def test_a_good_one_conforms(failures: Any) -> None:
-    assert failures(spec_of(Good)) == {}
+def test_a_good_one_conforms(all_failures: Any) -> None:
+    assert all_failures(spec_of(Good)) == {}
 
 
 def test_every_check_is_broken_by_some_component(component: Callable[..., Any]) -> None:
     listed = {c.name for c in checks_for(component(spec_of(Good, known_failures={"shape": ""})))}
-    assert listed == {check for *_, check, _ in BROKEN}
+    fixed = {name for name in listed if not name.startswith("any-")}  # the others are broken in test_drawn
+    assert fixed == {check for *_, check, _ in BROKEN}
 
 
 class Blind:
@@ -293,8 +294,9 @@ class AgainstASet(Blind):
 
 
 @pytest.mark.parametrize(("cls", "reference"), [(Blind, "none"), (AgainstASet, "set")])
-def test_without_a_reference_of_its_own(cls: type, reference: str, component: Any, failures: Any) -> None:
+def test_without_a_reference_of_its_own(cls: type, reference: str, component: Any, all_failures: Any) -> None:
     spec = spec_of(cls, reference=reference, symmetric=False)
-    assert failures(spec) == {}
+    assert all_failures(spec) == {}
     listed = {check.name for check in checks_for(component(spec))}
     assert not listed & {"direction", "prepare-once", "symmetric"}
+    assert {name for name in listed if name.startswith("any-")} == {"any-pair", "any-range", "any-batch"}

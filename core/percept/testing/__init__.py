@@ -10,7 +10,9 @@ In a plugin's own tests, one case for each check of each component called `my-me
 
 A check that a component is known not to meet stands in its spec, `known_failures={"symmetric": "why"}`: it is then
 expected to fail, and it is an error if it passes. `percept plugins check my-metric` prints the same checks.
-The images come from `percept.testing.images`; nothing is read from disk but what a component itself reads.
+The images come from `percept.testing.images` and, by hypothesis where it is installed, `percept.testing.pairs`: always
+the same ones, more of them if the environment's PERCEPT_TEST_EXAMPLES says so. Nothing is read from disk but what a
+component itself reads.
 """
 
 from __future__ import annotations
