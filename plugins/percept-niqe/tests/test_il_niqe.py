@@ -206,9 +206,7 @@ def test_npz_files_are_read_and_images_are_scored(tmp_path: Path) -> None:
     metric = ILNIQE(save(tmp_path / "model.npz", small_model()))
     image = levels("chelsea", 60)[None, :, :, :50].float() / 255
     flat = torch.full((1, 3, 60, 50), 0.4)
-    scores = metric.score(torch.cat([image, flat]))
-    assert scores.isfinite().all()
-    assert scores[0] == metric.score(image)[0]
+    assert metric.score(torch.cat([image, flat])).isfinite().all()
     assert metric.state_dict() == {}
 
 
