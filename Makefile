@@ -53,10 +53,10 @@ clean:
 	.venv-test/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(PACKAGES)
 	touch $@
 
-# pyiqa, whose terms are non-commercial, is in this environment alone.
+# pyiqa, whose terms are non-commercial, is in this environment alone; one of its dependencies is built with setuptools and wheel.
 .venv-bench/installed: $(FILES)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "percept needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables 'setuptools<81' wheel
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(subst -e . ,-e .[bench] ,$(PACKAGES))
 	touch $@
