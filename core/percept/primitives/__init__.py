@@ -6,6 +6,6 @@ Whoever changes a value that one of these gives changes every metric that uses i
 
 from percept.primitives.colour import GRAY, gray, mix, rounded
 from percept.primitives.roots import safe_norm, safe_sqrt
-from percept.primitives.windows import gaussian, halve, separable
+from percept.primitives.windows import gaussian, halve, separable, spread
 
-__all__ = ["GRAY", "gaussian", "gray", "halve", "mix", "rounded", "safe_norm", "safe_sqrt", "separable"]
+__all__ = ["GRAY", "gaussian", "gray", "halve", "mix", "rounded", "safe_norm", "safe_sqrt", "separable", "spread"]

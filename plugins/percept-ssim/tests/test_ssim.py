@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import skimage.data
 import skimage.metrics
@@ -15,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from percept.errors import ComponentError, ImageError
 from percept.images import read_image
+from percept_ssim.planes import downsampled
 from percept_ssim.ssim import SSIM
+from scipy import ndimage
 from torch import Tensor
 
 PHOTOS: Any = skimage.data  # they have no types
@@ -72,6 +75,24 @@ def test_a_grey_photograph_scores_alike_by_luminance_and_by_channel() -> None:
     grey = photo().mean(1, keepdim=True).expand(1, 3, -1, -1)
     spoilt = noisy(grey[:, :1]).expand(1, 3, -1, -1)
     assert score(spoilt, grey).item() == pytest.approx(score(spoilt, grey, colour="rgb").item(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 300), (384, 391), (641, 643), (900, 1024)])
+def test_downsampling_is_that_of_the_authors_later_code(height: int, width: int) -> None:
+    planes = torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    factor = max(1, int(min(height, width) / 256 + 0.5))
+    box = np.full(
+        (factor, factor), 1 / factor**2
+    )  # scipy's middle of an even box is the lower right one, MATLAB's the upper left
+    smooth = ndimage.correlate(planes[0, 0].numpy(), box, mode="reflect", origin=-1 if factor % 2 == 0 else 0)
+    expected = smooth[::factor, ::factor]
+    np.testing.assert_allclose(downsampled(planes)[0, 0].numpy(), expected, atol=1e-12)
+
+
+def test_downsampling_changes_scores_of_large_images_alone() -> None:
+    small, large = photo(side=300), photo("astronaut", 400)
+    assert score(noisy(small), small, downsample=True) == score(noisy(small), small)
+    assert score(noisy(large), large, downsample=True) > score(noisy(large), large) + 0.05
 
 
 def test_negatives_are_dissimilar() -> None:

@@ -8,7 +8,7 @@ from percept.hookspecs import hookimpl
 from percept.specs import AssessorSpec, FidelityLossSpec
 
 _COMMON = "11×11 Gaussian window, σ 1.5, valid positions only, K1 .01, K2 .03"
-_SSIM = f"{_COMMON}; no automatic downsampling"
+_SSIM = f"{_COMMON}; no automatic downsampling, unless downsample=true"
 _SCALES = "5 scales, 2×2 means"
 _SUM = "weighted sum, whose values the authors publish; pooling=product is the paper's"
 _PRODUCT = "product; a mean below 1e-4 is continued as a small positive value"

@@ -15,18 +15,12 @@ MIDDLE = 0.5
 class Moments(NamedTuple):
     """Of the reference, at one scale: its planes (N, C, H, W), and maps of its local means and variances.
 
-    values  the planes less `MIDDLE`
-    mean    of these
-    twice   2μ, of the planes themselves
-    floor   2μ² + C1
-    base    2σ² + C2
+    mean  of the planes less `MIDDLE`
+    base  2σ² + C2
     """
 
     planes: Tensor
-    values: Tensor
     mean: Tensor
-    twice: Tensor
-    floor: Tensor
     base: Tensor
 
 
@@ -37,8 +31,37 @@ def moments(planes: Tensor, window: Tensor) -> Moments:
     """
     values = planes - MIDDLE
     mean, square = separable(window, values, values.square())
-    twice = 2 * mean + 2 * MIDDLE
-    return Moments(planes, values, mean, twice, twice.square() / 2 + C1, 2 * (square - mean.square()) + C2)
+    return Moments(planes, mean, 2 * (square - mean.square()) + C2)
+
+
+def mean_dissimilarity(planes: Tensor, reference: Moments, window: Tensor, *, luminance: bool) -> Tensor:
+    """The mean of `dissimilarity` over pixels: (N, C, H, W) against moments of (N or 1, C, H, W) → (N, C)."""
+    tracked = torch.is_grad_enabled() and any(values.requires_grad for values in (planes, *reference))
+    if tracked or planes.device.type != "cpu":
+        return dissimilarity(planes, reference, window, luminance=luminance).mean((-2, -1))
+    known = [values.expand(len(planes), -1, -1, -1) for values in reference]  # one reference may serve them all
+    means = [
+        _mean(image[None], Moments(*(values[n : n + 1] for values in known)), window, luminance)
+        for n, image in enumerate(planes)
+    ]
+    return torch.cat(means)
+
+
+def _mean(planes: Tensor, reference: Moments, window: Tensor, luminance: bool) -> Tensor:
+    """The same of one image, (1, C), in as few maps as possible: fresh memory costs more than what is done with it."""
+    difference = planes - reference.planes
+    cross = (reference.planes - MIDDLE).mul_(difference)
+    mean, square, cross = separable(window, difference, difference.square(), cross)
+    mean_square = mean.square()
+    variance = square.sub_(mean_square)
+    total = cross.addcmul_(mean, reference.mean, value=-1).mul_(2).add_(reference.base).add_(variance)
+    structure = variance.div_(total)
+    if luminance:
+        known = reference.mean + MIDDLE
+        bright = mean.add_(known).square_().addcmul_(known, known).add_(C1)
+        brightness = mean_square.div_(bright)
+        structure.addcmul_(brightness, known.fill_(1).sub_(structure))
+    return structure.mean((-2, -1))
 
 
 def dissimilarity(planes: Tensor, reference: Moments, window: Tensor, *, luminance: bool) -> Tensor:
@@ -48,13 +71,14 @@ def dissimilarity(planes: Tensor, reference: Moments, window: Tensor, *, luminan
     but exactly 1 for equal images, and without the cancellation of 2σxy against σx² + σy² for similar ones. The sums
     below are those of the reference alone, and what d adds: the fewest passes over maps, which memory bounds.
     """
-    difference = planes - reference.planes
-    mean, square, cross = separable(window, difference, difference.square(), difference * reference.values)
+    difference, values = planes - reference.planes, reference.planes - MIDDLE
+    mean, square, cross = separable(window, difference, difference.square(), difference * values)
     mean_square = mean.square()
     variance = square - mean_square
     covariance = torch.addcmul(cross, mean, reference.mean, value=-1)
     structure = variance / (torch.add(reference.base, covariance, alpha=2) + variance)
     if not luminance:
         return structure
-    brightness = mean_square / (torch.addcmul(reference.floor, mean, reference.twice) + mean_square)
+    known = reference.mean + MIDDLE
+    brightness = mean_square / (known.square() + (known + mean).square() + C1)
     return torch.addcmul(brightness + structure, brightness, structure, value=-1)

@@ -9,7 +9,8 @@ from percept.contracts import check_images, check_pair
 from percept.primitives import gaussian, halve
 from torch import Tensor, nn
 
-from percept_ssim.moments import Moments, dissimilarity, moments
+from percept_ssim.moments import Moments, mean_dissimilarity, moments
+from percept_ssim.pairs import mean_of_pair
 from percept_ssim.planes import Colour, planes
 
 Pooling = Literal["product", "sum"]
@@ -28,13 +29,26 @@ class Prepared(NamedTuple):
 
 def ms_ssim(planes: Tensor, reference: tuple[Moments, ...], window: Tensor, pooling: Pooling = "product") -> Tensor:
     """(N, C, H, W) in [0, 1] against the moments of (N or 1, C, H, W) at each scale → (N,), mean over channels."""
-    means = []
-    for scale, known in enumerate(reference, start=1):
-        last = scale == len(reference)
-        means.append(1 - dissimilarity(planes, known, window, luminance=last).mean((-2, -1)))
-        planes = planes if last else halve(planes)
+    missing = [
+        mean_dissimilarity(scale, known, window, luminance=known is reference[-1])
+        for scale, known in zip(pyramid(planes, len(reference)), reference, strict=True)
+    ]
+    return pooled(missing, pooling)
+
+
+def pyramid(planes: Tensor, scales: int) -> list[Tensor]:
+    """(N, C, H, W) and its 2×2 means, and theirs, …: so many scales, finest first."""
+    levels = [planes]
+    while len(levels) < scales:
+        levels.append(halve(levels[-1]))
+    return levels
+
+
+def pooled(missing: list[Tensor], pooling: Pooling) -> Tensor:
+    """What each scale misses, (N, C) each, finest first → MS-SSIM, (N,), mean over channels."""
     pool = weighted_product if pooling == "product" else weighted_sum
-    return pool(torch.stack(means), planes.new_tensor(weights_of(len(means))).view(-1, 1, 1)).mean(1)
+    weights = missing[0].new_tensor(weights_of(len(missing))).view(-1, 1, 1)
+    return pool(1 - torch.stack(missing), weights).mean(1)
 
 
 def weights_of(scales: int) -> list[float]:
@@ -92,10 +106,8 @@ class MSSSIM(nn.Module):
     def prepare(self, reference: Tensor) -> Prepared:
         """The reference (N, 3, H, W) with its local means and variances at each scale."""
         check_images(reference, "MS-SSIM", self.min_size)
-        pyramid = [planes(reference, self.colour, self.rounded)]
-        for _ in range(1, self._scales_of(reference)):
-            pyramid.append(halve(pyramid[-1]))
-        return Prepared(reference, tuple(moments(scale, self.window) for scale in pyramid))
+        scales = pyramid(planes(reference, self.colour, self.rounded), self._scales_of(reference))
+        return Prepared(reference, tuple(moments(scale, self.window) for scale in scales))
 
     def score(self, images: Tensor, state: Prepared) -> Tensor:
         """MS-SSIM, (N,), in [0, 1], higher is better."""
@@ -105,7 +117,14 @@ class MSSSIM(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """1 - MS-SSIM, (N,), in [0, 1], lower is better."""
-        return 1 - self.score(output, self.prepare(target))
+        check_pair(output, target, "MS-SSIM", self.min_size)
+        count = self._scales_of(target)
+        outputs, targets = (pyramid(planes(of, self.colour, self.rounded), count) for of in (output, target))
+        missing = [
+            mean_of_pair(scale, known, self.window, luminance=known is targets[-1])
+            for scale, known in zip(outputs, targets, strict=True)
+        ]
+        return 1 - pooled(missing, self.pooling)
 
     def _scales_of(self, images: Tensor) -> int:
         height, width = images.shape[-2:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from percept.primitives import gray
 from percept.primitives import rounded as to_levels
 from torch import Tensor
@@ -19,3 +20,24 @@ def planes(images: Tensor, colour: Colour, rounded: bool) -> Tensor:
     """
     values = gray(images) if colour == "gray" else images
     return to_levels(values) if rounded else values
+
+
+def downsampled(planes: Tensor) -> Tensor:
+    """(N, C, H, W) → (N, C, ⌈H/f⌉, ⌈W/f⌉), f = max(1, round(min(H, W) / 256)): means over f×f pixels around every f-th.
+
+    What the authors' ssim.m does before anything else; borders are mirrored, as by MATLAB's 'symmetric'.
+    """
+    height, width = planes.shape[-2:]
+    factor = max(1, int(min(height, width) / 256 + 0.5))
+    if factor == 1:
+        return planes
+    rows, columns = (_around_every(factor, size, planes.device) for size in (height, width))
+    windows = planes[..., rows, :][..., columns]
+    return windows.unflatten(-1, (-1, factor)).unflatten(-3, (-1, factor)).mean((-3, -1))
+
+
+def _around_every(factor: int, size: int, device: torch.device) -> Tensor:
+    """The places of all windows of `factor` pixels around every such place of `size`, one window after the other."""
+    places = torch.arange(-(-size // factor) * factor, device=device) - (factor - 1) // 2
+    places = torch.where(places < 0, -1 - places, places)
+    return torch.where(places >= size, 2 * size - 1 - places, places)
