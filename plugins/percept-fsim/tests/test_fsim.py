@@ -187,8 +187,8 @@ def test_one_state_serves_many_candidates() -> None:
     metric, reference = FSIM(chroma=True), photo().float()
     candidates = torch.cat([noisy(reference, sigma) for sigma in (0.05, 0.1, 0.2)])
     alone = torch.cat([score(candidate[None], reference, chroma=True) for candidate in candidates])
-    torch.testing.assert_close(metric.score(candidates, metric.prepare(reference)), alone, rtol=0, atol=1e-7)
-    torch.testing.assert_close(metric(candidates, reference), 1 - alone, rtol=0, atol=1e-7)
+    torch.testing.assert_close(metric.score(candidates, metric.prepare(reference)), alone, rtol=0, atol=3e-7)
+    torch.testing.assert_close(metric(candidates, reference), 1 - alone, rtol=0, atol=3e-7)
 
 
 def test_filters_first_made_without_gradients_serve_later_with_them() -> None:

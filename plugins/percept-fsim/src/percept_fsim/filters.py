@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from math import cos, log, pi, sin, sqrt
 from typing import NamedTuple
@@ -24,12 +25,10 @@ class Bank(NamedTuple):
 
     forward    (4, 2, 4, w, H) complex: orientation, even or odd, scale, then frequencies: along the rows (half of
                them, w = W // 2 + 1) before those along the columns. Divided by H·W
-    backward   (32, H, w) complex: their conjugates, frequencies as torch.fft.rfft2 orders them
     threshold  (4,): noise threshold over the root of the median energy at the smallest scale
     """
 
     forward: Tensor
-    backward: Tensor
     threshold: Tensor
 
 
@@ -39,23 +38,43 @@ def bank_of(height: int, width: int, dtype: torch.dtype, device: str) -> Bank:
 
     A filter is real and neither even nor odd in frequency, so that its response is complex: the even-symmetric
     wavelet in the real part, the odd-symmetric one in the imaginary part. It is split here, which makes two real
-    responses of real images.
+    responses of real images. One orientation at a time: in float64 all of them would be many times the result.
     """
+    half = width // 2 + 1
     with torch.inference_mode(False), torch.no_grad():
-        filters = log_gabor(height, width)
+        split = torch.zeros(ORIENTATIONS, 2, SCALES, half, height, 2, dtype=dtype)  # real and imaginary parts last
+        thresholds = []
+        for orientation, (even, odd, threshold) in enumerate(_orientations(height, width)):
+            split[orientation, 0, ..., 0] = (even[..., :half] / (height * width)).mT
+            split[orientation, 1, ..., 1] = (-odd[..., :half] / (height * width)).mT
+            thresholds.append(threshold)
+        return Bank(torch.view_as_complex(split).to(device), torch.stack(thresholds).to(device, dtype))
+
+
+@lru_cache(maxsize=4)
+def adjoint_of(height: int, width: int, dtype: torch.dtype, device: str) -> Tensor:
+    """(32, H, w) complex: the conjugates of the filters, frequencies as torch.fft.rfft2 orders them."""
+    with torch.inference_mode(False), torch.no_grad():
+        forward = bank_of(height, width, dtype, device).forward
+        return forward.mT.flatten(0, 2).conj().resolve_conj().contiguous()
+
+
+def _orientations(height: int, width: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Even and odd parts of the filters (4, H, W), float64, and the factor of the noise threshold, of each orientation.
+
+    That factor is what the root of the median energy at the smallest scale is multiplied with. Kovesi's estimate: the
+    energy's median over ln 2 is its mean, that over the filter's power the noise's power. The sum of the squared and
+    paired even wavelets is, by Parseval, the power of their sum.
+    """
+    for filters in log_gabor(height, width):
         mirrored = filters.flip(-2, -1).roll((1, 1), (-2, -1))
         even, odd = (filters + mirrored) / 2, (filters - mirrored) / 2
-        split = torch.stack([torch.complex(even, 0 * even), torch.complex(0 * odd, -odd)], dim=1)
-        half = split[..., : width // 2 + 1] / (height * width)
-        return Bank(
-            half.mT.contiguous().to(device, dtype.to_complex()),
-            half.conj().resolve_conj().flatten(0, 2).contiguous().to(device, dtype.to_complex()),
-            _threshold(filters, even).to(device, dtype),
-        )
+        power = even.sum(0).square().sum() / filters[0].square().sum() / log(2)
+        yield even, odd, power.sqrt() * (sqrt(pi / 2) + DEVIATIONS * sqrt(2 - pi / 2)) / OVERESTIMATED
 
 
-def log_gabor(height: int, width: int) -> Tensor:
-    """(4, 4, H, W) float64: orientation, scale, frequencies as torch.fft.fft2 orders them."""
+def log_gabor(height: int, width: int) -> Iterator[Tensor]:
+    """(4, H, W) float64 of each of the 4 orientations: scale, frequencies as torch.fft.fft2 orders them."""
     down, across = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
     radius = (across.square() + down.square()).sqrt()
     low_pass = 1 / (1 + (radius / CUTOFF) ** (2 * ORDER))
@@ -64,8 +83,8 @@ def log_gabor(height: int, width: int) -> Tensor:
     radial = (-octaves.square() / (2 * log(BANDWIDTH) ** 2)).exp() * low_pass
     radial[:, 0, 0] = 0
     angle = torch.atan2(-down, across)
-    angles = [pi * orientation / ORIENTATIONS for orientation in range(ORIENTATIONS)]
-    return torch.stack([radial * _angular(angle, towards) for towards in angles])
+    for orientation in range(ORIENTATIONS):
+        yield radial * _angular(angle, pi * orientation / ORIENTATIONS)
 
 
 def _angular(angle: Tensor, towards: float) -> Tensor:
@@ -79,13 +98,3 @@ def _frequencies(size: int) -> Tensor:
     frequencies = torch.arange(size, dtype=torch.float64) - size // 2
     shifted: Tensor = torch.fft.ifftshift(frequencies / (size - size % 2))
     return shifted
-
-
-def _threshold(filters: Tensor, even: Tensor) -> Tensor:
-    """(4,): what the root of the median energy at the smallest scale is multiplied with.
-
-    Kovesi's estimate: the energy's median over ln 2 is its mean, that over the filter's power the noise's power. The
-    sum of the squared and paired even wavelets is, by Parseval, the power of their sum.
-    """
-    power = even.sum(1).square().sum((-2, -1)) / filters[:, 0].square().sum((-2, -1)) / log(2)
-    return power.sqrt() * (sqrt(pi / 2) + DEVIATIONS * sqrt(2 - pi / 2)) / OVERESTIMATED

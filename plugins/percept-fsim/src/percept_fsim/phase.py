@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from percept_fsim.filters import Bank, bank_of
+from percept_fsim.filters import Bank, adjoint_of, bank_of
 
 EPSILON = 1e-4  # Kovesi's, added to the energy's divisor
 TINY = 1e-6  # added to the sum of amplitudes, and to amplitudes that are divided by
@@ -43,9 +43,10 @@ class _PhaseCongruency(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> Tensor:
         kept, step = ctx.saved_tensors, 1 + len(_Parts._fields)
-        bank = bank_of(*slopes.shape[-2:], slopes.dtype, str(slopes.device))
+        size = *slopes.shape[-2:], slopes.dtype, str(slopes.device)
+        bank, conjugates = bank_of(*size), adjoint_of(*size)
         gradients = [
-            _adjoint(_slopes(slope, kept[i * step], _Parts(*kept[i * step + 1 : (i + 1) * step]), bank), bank)
+            _adjoint(_slopes(slope, kept[i * step], _Parts(*kept[i * step + 1 : (i + 1) * step]), bank), conjugates)
             for i, slope in enumerate(slopes[:, 0])
         ]
         return torch.stack(gradients)[:, None]
@@ -119,10 +120,10 @@ def _slopes(slope: Tensor, responses: Tensor, parts: _Parts, bank: Bank) -> Tens
     return result
 
 
-def _adjoint(slopes: Tensor, bank: Bank) -> Tensor:
+def _adjoint(slopes: Tensor, conjugates: Tensor) -> Tensor:
     """Slope by the responses → slope by the plane (H, W)."""
     spectra = torch.fft.rfft2(slopes.flatten(0, 2))
-    gathered = (spectra * bank.backward).sum(0)
+    gathered = (spectra * conjugates).sum(0)
     slope: Tensor = torch.fft.irfft2(gathered, s=slopes.shape[-2:], norm="forward")
     return slope
 

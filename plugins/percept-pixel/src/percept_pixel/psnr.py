@@ -8,6 +8,8 @@ from percept.contracts import check_images, check_pair
 from percept.errors import ComponentError
 from torch import Tensor, nn
 
+from percept_pixel.losses import mean_squared_error
+
 LUMA = (65.481, 128.553, 24.966)  # ITU-R BT.601-7: R, G, B in [0, 1] → Y - 16; the offset cancels
 PEAK_OF_LUMA = 255.0  # customary in super-resolution, although Y itself ends at 235
 LEAST_ERROR = 1e-10
@@ -23,7 +25,7 @@ class Prepared(NamedTuple):
 
 def psnr(values: Tensor, reference: Tensor) -> Tensor:
     """(N, C, H, W) against (N or 1, C, H, W), a peak of 1 → (N,) dB, at most 100: mean squared errors end at 1e-10."""
-    error = (values - reference).square().mean((1, 2, 3))
+    error = mean_squared_error(values, reference)
     return -10 * error.clamp_min(LEAST_ERROR).log10()
 
 
@@ -67,6 +69,6 @@ class PSNR(nn.Module):
 
     def _compared(self, images: Tensor) -> Tensor:
         border = self.crop_border
-        height, width = images.shape[-2:]
-        inner = images[..., border : height - border, border : width - border]
-        return luma(inner) if self.colour == "luma" else inner
+        if border:  # a slice of everything would cost its gradient a copy
+            images = images[..., border:-border, border:-border]
+        return luma(images) if self.colour == "luma" else images
