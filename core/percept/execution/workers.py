@@ -17,7 +17,7 @@ from typing import IO, Any
 # OpenMP's threads spin while they wait for each other: where another process wants the processors too, steps then take
 # up to twenty times as long. Threads that soon sleep cost a few per cent on an idle machine. No result depends on it.
 _PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
-# glibc returns freed memory to the system at once, and fetches it again, page by page, for the next map: that is up to a
+# glibc returns freed memory to the system, and fetches it again, page by page, for the next map: that is up to a
 # tenth of a cell's time. Other C libraries do not read these.
 _KEPT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 _SETTINGS = {**_PATIENT, **_KEPT}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from percept.primitives import mix
 from torch import Tensor
 from torch.nn import functional
@@ -32,7 +31,7 @@ def halve(planes: Tensor) -> Tensor:
         planes = functional.pad(planes, (0, width % 2, 0, height % 2))
     upper, lower = planes.view(count, channels, -1, 2, width + width % 2).unbind(3)
     left, right = (upper + lower).view(count, channels, upper.shape[2], -1, 2).unbind(4)
-    return (left + right) / 4
+    return (left + right).mul_(0.25)
 
 
 def magnitude(gray: Tensor) -> Tensor:
@@ -41,10 +40,9 @@ def magnitude(gray: Tensor) -> Tensor:
     A shift of the square keeps the root's slope finite in flat regions, where |∇| is 1e-6 grey levels a pixel.
     """
     padded = functional.pad(gray, (1, 1, 1, 1))
-    below, beside = _sum_of_three(padded, -2), _sum_of_three(padded, -1)
-    across = below[..., 2:] - below[..., :-2]
-    down = beside[..., 2:, :] - beside[..., :-2, :]
-    return (torch.addcmul(across.square(), down, down) + 9 * TINY).sqrt()
+    across = _difference(_sum_of_three(padded, -2), -1)
+    down = _difference(_sum_of_three(padded, -1), -2)
+    return across.square().addcmul_(down, down).add_(9 * TINY).sqrt()
 
 
 def dissimilarity(first: Tensor, second: Tensor, masking: float = 0.0) -> Tensor:
@@ -54,9 +52,14 @@ def dissimilarity(first: Tensor, second: Tensor, masking: float = 0.0) -> Tensor
     (a - b)² stands: nothing is lost where images are alike.
     """
     squared = (first - second).square()
-    return squared / torch.addcmul(squared + 9 * C, first, second, value=2 - masking)
+    return squared / (squared + 9 * C).addcmul_(first, second, value=2 - masking)
 
 
 def _sum_of_three(values: Tensor, dim: int) -> Tensor:
     size = values.shape[dim] - 2
-    return values.narrow(dim, 0, size) + values.narrow(dim, 1, size) + values.narrow(dim, 2, size)
+    return (values.narrow(dim, 0, size) + values.narrow(dim, 1, size)).add_(values.narrow(dim, 2, size))
+
+
+def _difference(values: Tensor, dim: int) -> Tensor:
+    size = values.shape[dim] - 2
+    return values.narrow(dim, 2, size) - values.narrow(dim, 0, size)

@@ -47,7 +47,7 @@ def gradient(plane: Tensor) -> Tensor:
 def length(gradient: Tensor) -> Tensor:
     """(N, 2, h, w) → (N, 1, h, w); a shift of the square by 1e-12 keeps the slope finite where the gradient is 0."""
     across, down = gradient.unbind(1)
-    return (torch.addcmul(across.square(), down, down) + TINY).sqrt()[:, None]
+    return across.square().addcmul_(down, down).add_(TINY).sqrt()[:, None]
 
 
 def box_means(planes: Tensor, factor: int) -> Tensor:
@@ -70,4 +70,4 @@ def box_means(planes: Tensor, factor: int) -> Tensor:
 
 def _sum_of_three(values: Tensor, dim: int) -> Tensor:
     size = values.shape[dim] - 2
-    return values.narrow(dim, 0, size) + values.narrow(dim, 1, size) + values.narrow(dim, 2, size)
+    return (values.narrow(dim, 0, size) + values.narrow(dim, 1, size)).add_(values.narrow(dim, 2, size))
