@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from percept.contracts import check_pair
 from percept.errors import ComponentError
 from torch import Tensor, nn
@@ -11,14 +10,19 @@ from torch.nn import functional
 
 def mean_squared_error(images: Tensor, reference: Tensor) -> Tensor:
     """(N, C, H, W) twice, one of them of N or 1 → (N,): torch's own, whose gradient takes one pass over the images."""
-    errors = functional.mse_loss(*torch.broadcast_tensors(images, reference), reduction="none")
-    return errors.sum((1, 2, 3)) / images[0].numel()
+    one, other = _of_one_shape(images, reference)
+    return functional.mse_loss(one, other, reduction="none").sum((1, 2, 3)) / images[0].numel()
 
 
 def mean_absolute_error(images: Tensor, reference: Tensor) -> Tensor:
     """(N, C, H, W) twice, one of them of N or 1 → (N,)."""
-    errors = functional.l1_loss(*torch.broadcast_tensors(images, reference), reduction="none")
-    return errors.sum((1, 2, 3)) / images[0].numel()
+    one, other = _of_one_shape(images, reference)
+    return functional.l1_loss(one, other, reduction="none").sum((1, 2, 3)) / images[0].numel()
+
+
+def _of_one_shape(images: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    count = max(len(images), len(reference))
+    return images.expand(count, -1, -1, -1), reference.expand(count, -1, -1, -1)
 
 
 def charbonnier(difference: Tensor, eps: float) -> Tensor:

@@ -33,7 +33,8 @@ def downsampled(planes: Tensor) -> Tensor:
         return planes
     rows, columns = (_around_every(factor, size, planes.device) for size in (height, width))
     windows = planes[..., rows, :][..., columns]
-    return windows.unflatten(-1, (-1, factor)).unflatten(-3, (-1, factor)).mean((-3, -1))
+    blocks = (*planes.shape[:2], len(rows) // factor, factor, len(columns) // factor, factor)
+    return windows.reshape(blocks).mean((-3, -1))
 
 
 def _around_every(factor: int, size: int, device: torch.device) -> Tensor:
