@@ -57,6 +57,15 @@ row of a metric.
 - – stands for what a library does not have, or has only with weights that must be downloaded.
 """
 
+PRECISION = """## Single precision
+
+What float32 costs on the same pairs: the greatest difference of a score from that of the same images in float64,
+in **bold** where it exceeds 1e-4. percept computes in the precision of the images that it is given, which is float32
+unless one converts them.
+
+"""
+NOTICEABLE = 1e-4
+
 
 def main() -> None:
     folder = data() / "oracles" / "iqa-pytorch-calibration"
@@ -79,6 +88,7 @@ def main() -> None:
     without = {metric: values for metric, values in found.items() if metric not in OFFICIAL}
     parts = [HEAD, "## With official values\n\n" + "\n".join(_table(pairs, with_official)) + "\n"]
     parts.append("## Without\n\n" + "\n".join(_table(pairs, without)) + "\n")
+    parts.append(PRECISION + "\n".join(_precision(pairs, found)) + "\n")
     PAGE.write_text("\n".join(parts), "utf-8")
     print(f"{PAGE.relative_to(ROOT)}: {len(with_official)} metrics with official values, {len(without)} without")
 
@@ -114,6 +124,17 @@ def _values(metric: str, pairs: Mapping[str, tuple[Tensor, Tensor]], official: V
 def _scores(score: Call, pairs: Mapping[str, tuple[Tensor, Tensor]]) -> tuple[float, ...]:
     with torch.no_grad():
         return tuple(float(score(*pair)) for pair in pairs.values())
+
+
+def _precision(pairs: Mapping[str, tuple[Tensor, Tensor]], found: Mapping[str, Values]) -> Iterator[str]:
+    yield "| metric | scores from | to | float32 differs by |"
+    yield "|---|---|---|---|"
+    exact = {name: (output.double(), target.double()) for name, (output, target) in pairs.items()}
+    for metric, values in found.items():
+        single, double = values[PERCEPT], _scores(subject(metric, PERCEPT).score, exact)
+        worst = max(abs(one - other) for one, other in zip(single, double, strict=True))
+        cost = f"**{worst:.1e}**" if worst > NOTICEABLE else f"{worst:.1e}"
+        yield f"| `{metric}` | {_number(min(double))} | {_number(max(double))} | {cost} |"
 
 
 def _table(pairs: Mapping[str, object], found: Mapping[str, Values]) -> Iterator[str]:

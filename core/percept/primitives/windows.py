@@ -69,10 +69,10 @@ class _Along(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, dim: int, taps: list[float]) -> Tensor:
         ctx.dim, ctx.taps = dim, taps
-        size = values.shape[dim] - len(taps) + 1
-        total = values.narrow(dim, 0, size) * taps[0]
-        for place, tap in enumerate(taps[1:], start=1):
-            total.add_(values.narrow(dim, place, size), alpha=tap)
+        first, *others = _shifts(values, dim, values.shape[dim] - len(taps) + 1)
+        total = first * taps[0]
+        for shifted, tap in zip(others, taps[1:], strict=True):
+            total.add_(shifted, alpha=tap)
         return total
 
     @staticmethod
@@ -91,14 +91,21 @@ class _Spread(torch.autograd.Function):
         shape[dim] = size + len(taps) - 1
         total = values.new_empty(shape)
         total.narrow(dim, size, len(taps) - 1).zero_()
-        torch.mul(values, taps[0], out=total.narrow(dim, 0, size))
-        for place, tap in enumerate(taps[1:], start=1):
-            total.narrow(dim, place, size).add_(values, alpha=tap)
+        first, *others = _shifts(total, dim, size)
+        torch.mul(values, taps[0], out=first)
+        for shifted, tap in zip(others, taps[1:], strict=True):
+            shifted.add_(values, alpha=tap)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         return _Along.apply(gradients[0], ctx.dim, ctx.taps), None, None  # type: ignore[no-untyped-call]  # torch's
+
+
+def _shifts(values: Tensor, dim: int, size: int) -> tuple[Tensor, ...]:
+    """Views of so many places along -1 or -2, from the first on, from the second on, …: quicker than one by one."""
+    shifted = values.unfold(dim, size, 1)
+    return shifted.unbind(-2) if dim == -1 else shifted.transpose(-1, -2).unbind(-3)
 
 
 def halve(planes: Tensor) -> Tensor:
