@@ -16,7 +16,7 @@ def pair(*shape: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tenso
 
 
 def by_autograd(planes: Tensor, reference: Tensor, luminance: bool) -> Tensor:
-    return dissimilarity(planes, moments(reference, WINDOW), WINDOW, luminance=luminance).mean((-2, -1))
+    return dissimilarity(planes, moments(reference, WINDOW, luminance=luminance), WINDOW).mean((-2, -1))
 
 
 @pytest.mark.parametrize("luminance", [True, False])
@@ -57,17 +57,17 @@ def test_one_reference_serves_many_planes() -> None:
         apart = torch.cat([mean_of_pair(p[None], reference[:1], WINDOW, luminance=True) for p in planes])
         torch.testing.assert_close(mean_of_pair(planes, reference[:1], WINDOW, luminance=True), apart)
         torch.testing.assert_close(
-            mean_dissimilarity(planes, moments(reference[:1], WINDOW), WINDOW, luminance=True), apart
+            mean_dissimilarity(planes, moments(reference[:1], WINDOW, luminance=True), WINDOW), apart
         )
 
 
 @pytest.mark.parametrize("luminance", [True, False])
 def test_scores_without_a_gradient_are_those_with_one(luminance: bool) -> None:
     planes, reference = pair(2, 3, 40, 33)
-    tracked = mean_dissimilarity(planes, moments(reference, WINDOW), WINDOW, luminance=luminance)
+    tracked = mean_dissimilarity(planes, moments(reference, WINDOW, luminance=luminance), WINDOW)
     assert tracked.requires_grad
     with torch.no_grad():
-        plain = mean_dissimilarity(planes, moments(reference, WINDOW), WINDOW, luminance=luminance)
+        plain = mean_dissimilarity(planes, moments(reference, WINDOW, luminance=luminance), WINDOW)
     torch.testing.assert_close(plain, tracked.detach())
 
 

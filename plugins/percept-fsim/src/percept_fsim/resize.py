@@ -35,12 +35,17 @@ class _Resize(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor, dim: int, size: int) -> Tensor:
         ctx.dim, ctx.shape = dim, images.shape
+        height, width = images.shape[-2:]
         result = images.new_empty([size if i - 4 == dim else side for i, side in enumerate(images.shape)])
-        for made, used, weights in blocks(images.shape[dim], size, images.dtype, str(images.device)):
-            if dim == -2:
-                result[..., made, :] = weights @ images[..., used, :]
-            else:
-                result[..., made] = images[..., used] @ weights.mT
+        bands = blocks(images.shape[dim], size, images.dtype, str(images.device))
+        if dim == -2:
+            planes, made_planes = images.reshape(-1, height, width), result.view(-1, size, width)
+            for made, used, weights in bands:
+                torch.bmm(weights.expand(len(planes), -1, -1), planes[:, used], out=made_planes[:, made])
+        else:
+            rows, made_rows = images.reshape(-1, width), result.view(-1, size)
+            for made, used, weights in bands:
+                torch.mm(rows[:, used], weights.mT, out=made_rows[:, made])
         return result
 
     @staticmethod

@@ -30,7 +30,7 @@ class Prepared(NamedTuple):
 def ms_ssim(planes: Tensor, reference: tuple[Moments, ...], window: Tensor, pooling: Pooling = "product") -> Tensor:
     """(N, C, H, W) in [0, 1] against the moments of (N or 1, C, H, W) at each scale → (N,), mean over channels."""
     missing = [
-        mean_dissimilarity(scale, known, window, luminance=known is reference[-1])
+        mean_dissimilarity(scale, known, window)
         for scale, known in zip(pyramid(planes, len(reference)), reference, strict=True)
     ]
     return pooled(missing, pooling)
@@ -107,7 +107,9 @@ class MSSSIM(nn.Module):
         """The reference (N, 3, H, W) with its local means and variances at each scale."""
         check_images(reference, "MS-SSIM", self.min_size)
         scales = pyramid(planes(reference, self.colour, self.rounded), self._scales_of(reference))
-        return Prepared(reference, tuple(moments(scale, self.window) for scale in scales))
+        return Prepared(
+            reference, tuple(moments(scale, self.window, luminance=scale is scales[-1]) for scale in scales)
+        )
 
     def score(self, images: Tensor, state: Prepared) -> Tensor:
         """MS-SSIM, (N,), in [0, 1], higher is better."""

@@ -30,7 +30,7 @@ def mean_of_pair(planes: Tensor, reference: Tensor, window: Tensor, *, luminance
 
 
 def _by_autograd(planes: Tensor, reference: Tensor, window: Tensor, luminance: bool) -> Tensor:
-    return dissimilarity(planes, moments(reference, window), window, luminance=luminance).mean((-2, -1))
+    return dissimilarity(planes, moments(reference, window, luminance=luminance), window).mean((-2, -1))
 
 
 class _Mean(torch.autograd.Function):

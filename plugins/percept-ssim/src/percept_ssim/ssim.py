@@ -22,7 +22,7 @@ class Prepared(NamedTuple):
 
 def ssim(planes: Tensor, reference: Moments, window: Tensor) -> Tensor:
     """(N, C, H, W) in [0, 1] against moments of (N or 1, C, H, W) → (N,), mean over pixels and channels, in [-1, 1]."""
-    return 1 - mean_dissimilarity(planes, reference, window, luminance=True).mean(1)
+    return 1 - mean_dissimilarity(planes, reference, window).mean(1)
 
 
 class SSIM(nn.Module):
@@ -56,7 +56,7 @@ class SSIM(nn.Module):
     def prepare(self, reference: Tensor) -> Prepared:
         """The reference (N, 3, H, W) with its local means and variances."""
         check_images(reference, "SSIM", self.min_size)
-        return Prepared(reference, moments(self._compared(reference), self.window))
+        return Prepared(reference, moments(self._compared(reference), self.window, luminance=True))
 
     def score(self, images: Tensor, state: Prepared) -> Tensor:
         """SSIM, (N,), in [-1, 1], higher is better."""
