@@ -40,7 +40,8 @@ class Spec:
                     parameters win over them
     version         changes whenever the same input gives another result, and runs and scores are kept by it;
                     empty: the version of the distribution
-    cites           arXiv identifiers (`arXiv:2004.07728`) or DOIs (`doi:10.1109/…`)
+    cites           arXiv identifiers (`arXiv:2004.07728`) or DOIs (`doi:10.1109/…`); authors, title and
+                    year where there is neither
     licence         SPDX identifier of the implementation
     weights         files of trained parameters that it loads
     known_failures  conformance check → why this component does not meet it; an unnamed failure is an error

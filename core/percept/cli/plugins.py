@@ -168,4 +168,4 @@ def _as_json(plugin: Plugin) -> dict[str, Any]:
 def _inline(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{k}: {v}" for k, v in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(_inline, value)) if isinstance(value, list | tuple) else str(value)

@@ -15,6 +15,7 @@ _PSNR_HVS_M = AssessorSpec(
     name="psnr-hvs-m",
     summary="Peak signal-to-noise ratio of visible differences of DCT coefficients, dB",
     target="percept_pixel.psnr_hvs_m:PSNRHVSM",
+    cites=("Ponomarenko et al., On between-coefficient contrast masking of DCT basis functions, VPQM 2007",),
     arguments={"rounded": True},
     direction="higher",
     range=(-8.3, 100.0),

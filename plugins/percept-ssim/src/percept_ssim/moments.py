@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from percept.primitives import separable
@@ -32,7 +32,8 @@ class Moments(NamedTuple):
     def of(self, image: int) -> Moments:
         """Those of the reference of one image; there may be but one for all."""
         n = min(image, len(self.planes) - 1)
-        return Moments(*(None if values is None else values[n : n + 1] for values in self))
+        chosen: Any = (None if values is None else values[n : n + 1] for values in self)
+        return Moments(*chosen)
 
 
 def moments(planes: Tensor, window: Tensor, *, luminance: bool) -> Moments:
