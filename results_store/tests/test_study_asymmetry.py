@@ -8,8 +8,8 @@ from percept_store import QueryError, Store, open_cube
 from percept_store.studies.assessing import ladders, opinions
 from percept_store.studies.asymmetry import asymmetry
 from percept_store.studies.objectives import contests, objectives
-from percept_store.studies.statistics import interval, shares, spearman
-from scipy.stats import spearmanr
+from percept_store.studies.statistics import interval, ranks, shares, spearman
+from scipy.stats import rankdata, spearmanr
 
 IMAGES = ("photos/cat", "photos/cup", "photos/moon")
 JUDGES = ("psnr", "ssim", "gmsd", "niqe")
@@ -189,6 +189,24 @@ def test_without_the_runs_that_it_needs_it_says_which_recipe_makes_them(store: S
     compete(store, samples, FIELD, first=20)
     with pytest.raises(QueryError, match="recipe run ladders"):
         asymmetry(cube_of(store))
+
+
+@pytest.mark.parametrize("size", [7, 32, 33, 200])
+def test_ranks_are_scipys_however_many(size: int) -> None:
+    values = np.random.default_rng(size).integers(0, size // 2, (3, size)).astype(float)
+    np.testing.assert_array_equal(ranks(values), rankdata(values, axis=-1))
+    values[1, 2] = np.nan
+    ranked = ranks(values)
+    assert np.isnan(ranked[1, 2])
+    np.testing.assert_array_equal(np.delete(ranked[1], 2), rankdata(np.delete(values[1], 2)))
+
+
+def test_spearman_goes_along_the_last_axis() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 9)), rng.normal(size=9)
+    x[2, 3] = np.nan
+    expected = [spearman(row, y) for row in x]
+    np.testing.assert_array_equal(spearman(x, y), expected)
 
 
 def test_spearman_equals_scipys_with_ties_and_gaps() -> None:

@@ -71,12 +71,13 @@ def _correlated(
     labels = tuple(texts(cube, "image")[images])
 
     def pooled(chosen: np.ndarray) -> np.ndarray:
-        return np.array([spearman(row[chosen], mos[chosen]) for row in values])
+        return spearman(values[:, chosen], mos[chosen])
 
     def by_reference(chosen: np.ndarray) -> np.ndarray:
         groups = [chosen[references[chosen] == name] for name in dict.fromkeys(references)]
         kept = [group for group in groups if len(group) >= LEAST_OF_A_REFERENCE]
-        return mean(np.array([[spearman(row[g], mos[g]) for g in kept] for row in values]).reshape(len(values), -1))
+        found = [spearman(values[:, group], mos[group]) for group in kept]
+        return mean(np.array(found).reshape(len(kept), len(values)).T)
 
     lives = {dataset: Life(names, labels, pooled)}
     counts = [int((references == name).sum()) for name in dict.fromkeys(references)]

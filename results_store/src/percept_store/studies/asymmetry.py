@@ -124,7 +124,7 @@ def _correlation(key: str, optimised: Life, assessed: Life, resamples: int) -> C
 
     def draw(rng: np.random.Generator) -> np.ndarray:
         x, y = (life.at(names, life.redrawn(rng)) for life in (optimised, assessed))
-        return np.array(spearman(x, y))
+        return spearman(x, y)
 
     low, high = interval(draw, resamples) if known >= LEAST else (float("nan"), float("nan"))
-    return Correlation(key, spearman(pairs[0], pairs[1]), float(low), float(high), known)
+    return Correlation(key, float(spearman(*pairs)), float(low), float(high), known)

@@ -7,11 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+FEW = 32  # values whose pairs are compared sooner than sorted: bootstraps rank few, thousands of times
 LEAST = 3  # fewer points have no rank correlation worth the name
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1 along the last axis, ties averaged; NaN stays NaN and takes no rank."""
+    if values.shape[-1] <= FEW:
+        one, other = values[..., :, None], values[..., None, :]
+        below, equal = (other < one).sum(axis=-1), (other == one).sum(axis=-1)
+        return np.where(np.isnan(values), np.nan, below + (equal + 1) / 2)
     table = pd.DataFrame(values.reshape(-1, values.shape[-1]))
     ranked: np.ndarray = table.rank(axis=1).to_numpy().reshape(values.shape)
     return ranked
@@ -25,18 +30,18 @@ def shares(values: np.ndarray) -> np.ndarray:
         return np.where(count > 1, (ranked - 1) / (count - 1), np.nan)
 
 
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation of two (n,) arrays, ties averaged, pairs with a NaN left out.
+def spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation along the last axis of arrays that broadcast, ties averaged: (…, n) twice → (…,).
 
-    NaN for fewer than three pairs, or where one of the two is constant.
+    Pairs with a NaN are left out. NaN for fewer than three pairs, or where one of the two is constant.
     """
     both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < LEAST:
-        return float("nan")
-    a, b = (ranks(values[both]) for values in (x, y))
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a**2).sum() * (b**2).sum())
-    return float((a * b).sum() / size) if size > 0 else float("nan")
+    a, b = (ranks(np.where(both, values, np.nan)) for values in np.broadcast_arrays(x, y))
+    a, b = (np.where(both, ranked - mean(ranked)[..., None], 0) for ranked in (a, b))
+    size = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    known = (both.sum(axis=-1) >= LEAST) & (size > 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(known, (a * b).sum(axis=-1) / size, np.nan)
 
 
 def mean(values: np.ndarray) -> np.ndarray:
