@@ -17,10 +17,6 @@ from typing import IO, Any
 # OpenMP's threads spin while they wait for each other: where another process wants the processors too, steps then take
 # up to twenty times as long. Threads that soon sleep cost a few per cent on an idle machine. No result depends on it.
 _PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
-# glibc returns freed memory to the system, and fetches it again, page by page, for the next map: that is up to a
-# tenth of a cell's time. Other C libraries do not read these.
-_KEPT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
-_SETTINGS = {**_PATIENT, **_KEPT}
 _GRACE = 30.0  # seconds between asking a worker to stop and killing it: a checkpoint may be large
 
 
@@ -61,7 +57,7 @@ class Nursery:
                 [sys.executable, "-m", "percept.execution.nursery", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**_SETTINGS, **os.environ},
+                env={**_PATIENT, **os.environ},
                 start_new_session=True,
             )
         self._born: list[int] = []
@@ -128,7 +124,7 @@ class Spawner:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**_SETTINGS, **os.environ},
+            env={**_PATIENT, **os.environ},
             start_new_session=True,
         )
         assert process.stdin is not None

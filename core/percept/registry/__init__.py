@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from percept.errors import ComponentError, PerceptError
+from percept.registry.memory import keep_freed_memory
 from percept.registry.plugin import HOOKS, Plugin, blocked_names, load_plugin
 from percept.registry.signature import parameter_problems, parameters_of
 from percept.registry.unknown import unknown_component
@@ -107,6 +108,7 @@ class Registry:
         problems = parameter_problems(target, arguments)
         if problems:
             raise ComponentError("; ".join(f"{label(kind)} '{name}': {key}: {what}" for key, what in problems))
+        keep_freed_memory()
         try:
             return target(**arguments)
         except PerceptError:
