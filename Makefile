@@ -25,7 +25,7 @@ test: lint
 lint: .venv-test/installed
 	.venv-test/bin/ruff check .
 	.venv-test/bin/ruff format --check .
-	MYPYPATH=$(subst $(SPACE),:,core results_store/src $(SOURCES) .) .venv-test/bin/mypy core/percept results_store/src/percept_store $(wildcard plugins/*/src/*) tests docs/generate.py docs/official.py
+	MYPYPATH=$(subst $(SPACE),:,core results_store/src $(SOURCES) .) .venv-test/bin/mypy core/percept results_store/src/percept_store $(wildcard plugins/*/src/*) tests docs/generate.py docs/official.py docs/published.py
 
 # The generated parts of docs/reference.
 docs: .venv-test/installed
