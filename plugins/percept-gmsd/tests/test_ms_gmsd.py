@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from percept.errors import ImageError
+from percept_gmsd.gradients import variance
 from percept_gmsd.ms_gmsd import MSGMSD
 from scipy.signal import convolve2d
 from torch import Tensor
@@ -104,3 +105,13 @@ def test_images_must_be_large_enough_and_agree() -> None:
         score(photo(height=16), photo(height=16))
     with pytest.raises(ImageError, match="shapes differ"):
         score(photo(height=40), photo(height=41))
+
+
+@pytest.mark.parametrize("correction", [0, 1])
+def test_variance_is_torchs_with_and_without_a_gradient(correction: int) -> None:
+    values = torch.rand(3, 1, 20, 31, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = values.var((1, 2, 3), correction=correction)
+    torch.testing.assert_close(variance(values, correction), expected)
+    tracked = values.clone().requires_grad_()
+    torch.testing.assert_close(variance(tracked, correction).detach(), expected)
+    assert variance(tracked, correction).requires_grad

@@ -9,7 +9,7 @@ from percept.contracts import check_images, check_pair
 from percept.primitives import GRAY
 from torch import Tensor, nn
 
-from percept_gmsd.gradients import dissimilarity, halve, luminance, magnitude
+from percept_gmsd.gradients import dissimilarity, halve, luminance, magnitude, variance
 
 MIN_SIZE = 6  # smaller ones have no pixel whose gradient the border leaves alone
 TINY = 1e-16  # added to the variance below the root of the deviation
@@ -28,8 +28,7 @@ def gmsd(magnitude: Tensor, reference: Tensor) -> Tensor:
     The deviation of 1 - similarity is that of the similarity. The variance is shifted by 1e-16, so that the root's
     slope is finite at 0: the result is too small by at most 1e-8.
     """
-    variance: Tensor = dissimilarity(magnitude, reference).var((1, 2, 3))
-    return (variance + TINY).sqrt() - sqrt(TINY)
+    return (variance(dissimilarity(magnitude, reference), correction=1) + TINY).sqrt() - sqrt(TINY)
 
 
 class GMSD(nn.Module):

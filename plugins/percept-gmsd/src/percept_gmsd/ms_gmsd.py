@@ -8,7 +8,7 @@ from typing import NamedTuple
 from percept.contracts import check_images, check_pair
 from torch import Tensor, nn
 
-from percept_gmsd.gradients import dissimilarity, halve, luminance, magnitude
+from percept_gmsd.gradients import dissimilarity, halve, luminance, magnitude, variance
 
 LUMINANCE = (0.299, 0.587, 0.114)  # Y of YIQ, in which the paper works
 WEIGHTS = (0.096, 0.596, 0.289, 0.019)  # finest scale first; they sum to 1
@@ -30,10 +30,10 @@ def ms_gmsd(magnitudes: tuple[Tensor, ...], reference: tuple[Tensor, ...]) -> Te
     √Σ wⱼσⱼ², with σⱼ² the variance, over n, of the masked similarity. The root is shifted by 1e-16, so that its slope
     is finite at 0: the result is too small by at most 1e-8.
     """
-    variance = magnitudes[0].new_zeros(())
+    total = magnitudes[0].new_zeros(())
     for weight, scale, known in zip(WEIGHTS, magnitudes, reference, strict=True):
-        variance = variance + weight * dissimilarity(scale, known, MASKING).var((1, 2, 3), correction=0)
-    return (variance + TINY).sqrt() - sqrt(TINY)
+        total = total + weight * variance(dissimilarity(scale, known, MASKING), correction=0)
+    return (total + TINY).sqrt() - sqrt(TINY)
 
 
 def magnitudes(images: Tensor) -> tuple[Tensor, ...]:
