@@ -61,6 +61,19 @@ def test_one_reference_serves_many_planes() -> None:
         )
 
 
+def test_one_plane_meets_many_references() -> None:
+    planes, reference = pair(3, 2, 20, 25)
+    one = planes[:1].detach().requires_grad_()
+    values = mean_of_pair(one, reference, WINDOW, luminance=True)
+    apart = [mean_of_pair(one, r[None], WINDOW, luminance=True) for r in reference]
+    torch.testing.assert_close(values, torch.cat(apart))
+    gradients = [torch.autograd.grad(of.sum(), one)[0] for of in (values, torch.cat(apart))]
+    torch.testing.assert_close(*gradients)
+    with torch.no_grad():
+        known = moments(reference, WINDOW, luminance=True)
+        torch.testing.assert_close(mean_dissimilarity(one, known, WINDOW), values.detach())
+
+
 @pytest.mark.parametrize("luminance", [True, False])
 def test_scores_without_a_gradient_are_those_with_one(luminance: bool) -> None:
     planes, reference = pair(2, 3, 40, 33)

@@ -51,11 +51,16 @@ def moments(planes: Tensor, window: Tensor, *, luminance: bool) -> Moments:
 
 
 def mean_dissimilarity(planes: Tensor, reference: Moments, window: Tensor) -> Tensor:
-    """The mean of `dissimilarity` over pixels: (N, C, H, W) against moments of (N or 1, C, H, W) → (N, C)."""
+    """The mean of `dissimilarity` over pixels: (N, C, H, W) against moments of (N, C, H, W) → (N, C).
+
+    One of the two may be of N and the other of 1.
+    """
     given = planes, *(values for values in reference if values is not None)
     if planes.device.type != "cpu" or (torch.is_grad_enabled() and any(values.requires_grad for values in given)):
         return dissimilarity(planes, reference, window).mean((-2, -1))
-    return torch.cat([_mean(image[None], reference.of(n), window) for n, image in enumerate(planes)])
+    count = max(len(planes), len(reference.planes))
+    images = planes.expand(count, -1, -1, -1)
+    return torch.cat([_mean(image[None], reference.of(n), window) for n, image in enumerate(images)])
 
 
 def _mean(planes: Tensor, reference: Moments, window: Tensor) -> Tensor:

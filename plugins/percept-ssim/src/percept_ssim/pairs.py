@@ -19,13 +19,15 @@ FEW = 1 << 16  # values: so many planes at a time
 
 
 def mean_of_pair(planes: Tensor, reference: Tensor, window: Tensor, *, luminance: bool) -> Tensor:
-    """The mean of `dissimilarity` over pixels, of a pair: (N, C, H, W) and its reference, (N or 1, C, H, W) → (N, C).
+    """The mean of `dissimilarity` over pixels: (N, C, H, W) and its reference of the same shape → (N, C).
 
-    Differentiable any number of times; a gradient for the reference, and other devices than a CPU, go by autograd.
+    One of the two may be of N and the other of 1. Differentiable any number of times; a gradient for the reference,
+    and other devices than a CPU, go by autograd.
     """
     if planes.device.type != "cpu" or (torch.is_grad_enabled() and reference.requires_grad):
         return _by_autograd(planes, reference, window, luminance)
-    reference = reference.expand_as(planes)
+    count = max(len(planes), len(reference))
+    planes, reference = (values.expand(count, -1, -1, -1) for values in (planes, reference))
     return _Mean.apply(planes, reference, window, luminance, torch.is_grad_enabled())  # type: ignore[no-any-return, no-untyped-call]  # torch's
 
 
@@ -80,9 +82,8 @@ def _mean(planes: Tensor, reference: Tensor, window: Tensor, luminance: bool, sl
             by_gap = mean.mul_(brightness).neg_().add_(gap).div_(bright).mul_(1 - structure)
             total /= 1 - brightness
     if slope is not None:
-        by_square = (
-            total.reciprocal_()
-        )  # s has 1 / total by E[d²], -s / total by E[x² + y²], 2(s·μx - μd) / total by μd
+        # s has the derivatives 1 / total by E[d²], -s / total by E[x² + y²], 2(s·μx - μd) / total by μd.
+        by_square = total.reciprocal_()
         by_both = structure * by_square
         through = torch.addcmul(by_both * mean_x, gap, by_square, value=-1)
         by_gap = through if by_gap is None else by_gap.add_(through)
