@@ -17,8 +17,8 @@ SETTINGS = {  # glibc's option → its number in malloc.h, and bytes
 def keep_freed_memory() -> None:
     """Tell glibc to keep what is freed, up to 128 MiB, rather than return it to the system at once.
 
-    Getting it back page by page took a tenth of a recipe's time, and a third of the SSIM of one photograph. Nothing is
-    done where the environment sets one of these options, or where the C library is another one.
+    Getting it back page by page took a third of FSIM's time on a photograph (tests/benchmarks/bench_memory.py). Nothing
+    is done where the environment sets one of these options, or where the C library is another one.
     """
     if sys.platform != "linux" or not os.environ.keys().isdisjoint(SETTINGS):
         return

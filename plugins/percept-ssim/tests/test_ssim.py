@@ -81,9 +81,8 @@ def test_a_grey_photograph_scores_alike_by_luminance_and_by_channel() -> None:
 def test_downsampling_is_that_of_the_authors_later_code(height: int, width: int) -> None:
     planes = torch.rand(1, 1, height, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     factor = max(1, int(min(height, width) / 256 + 0.5))
-    box = np.full(
-        (factor, factor), 1 / factor**2
-    )  # scipy's middle of an even box is the lower right one, MATLAB's the upper left
+    # scipy's middle of an even box is the lower right one, MATLAB's the upper left.
+    box = np.full((factor, factor), 1 / factor**2)
     smooth = ndimage.correlate(planes[0, 0].numpy(), box, mode="reflect", origin=-1 if factor % 2 == 0 else 0)
     expected = smooth[::factor, ::factor]
     np.testing.assert_allclose(downsampled(planes)[0, 0].numpy(), expected, atol=1e-12)
