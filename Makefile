@@ -2,7 +2,11 @@
 PYTHON ?= python3
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 PLUGINS := $(wildcard plugins/*)
-PACKAGES := -e results_store[report] -e . $(addprefix -e ,$(PLUGINS))
+CORE := -e results_store[report] -e .
+PACKAGES := $(CORE) $(addprefix -e ,$(PLUGINS))
+# These need torchvision, which fits one torch only, the newest: several GB. The demonstration does without both.
+HEAVY := plugins/percept-timm plugins/percept-spandrel
+LIGHT := $(CORE) $(addprefix -e ,$(filter-out $(HEAVY),$(PLUGINS))) 'torch<2.14'
 SOURCES := $(wildcard plugins/*/src)
 SPACE := $(subst ,, )
 FILES := pyproject.toml constraints.txt requirements-dev.txt results_store/pyproject.toml $(wildcard plugins/*/pyproject.toml)
@@ -43,7 +47,7 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "percept needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(PACKAGES)
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation $(LIGHT)
 	touch $@
 
 .venv-test/installed: $(FILES)

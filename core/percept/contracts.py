@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "LABELS",
     "Assessor",
     "DataError",
     "Dataset",
@@ -30,6 +31,9 @@ __all__ = [
     "check_pair",
 ]
 
+# What people say of a further ground truth beside the target: better, as good, worse (HGGT, arXiv:2303.13069).
+LABELS = ("positive", "similar", "negative")
+
 
 class Generator(Protocol):
     """An nn.Module: degraded batch (N, 3, h, w) → restored batch (N, 3, h·scale, w·scale), not necessarily clamped.
@@ -37,13 +41,25 @@ class Generator(Protocol):
     A constructor parameter `scale` is filled from the recipe's degradation where the recipe does not give it. One
     whose spec says `per_image` has a method `adopt(inputs)` too: from (N, 3, h, w) it makes its parameters, and keeps
     the inputs beside them, as `inputs` of its state_dict; it then answers to these, alone or together, and no others.
+
+    One whose spec says `by_name` looks at no input: `ids` are the names that it has outputs for, `named(id)` is one of
+    them, (1, 3, H, W) in [0, 1], and `fingerprint()` hashes them all, wherever they lie. `named` raises ImageError, in
+    one line that says what to put where, for what is absent or damaged; so does calling it.
+
+    It may have a method `translate(weights)`: the tensors of a published checkpoint, name → value, under the names of
+    its own state_dict; names that are its own already, and those that it does not know, stay as they are. `init:` calls
+    it with what the file holds, wrappers such as `params_ema` taken off.
     """
 
     def __call__(self, degraded: Tensor) -> Tensor: ...
 
 
 class Discriminator(Protocol):
-    """An nn.Module: images (N, 3, H, W) → logits (N, 1, h, w), positive for real; h = w = 1 for a whole-image head."""
+    """An nn.Module: images (N, 3, H, W) → logits (N, 1, h, w), positive for real; h = w = 1 for a whole-image head.
+
+    Where the least size of an image depends on its parameters, it has an attribute `min_size`, which wins over the
+    spec's. It may have a method `translate`, as a generator may.
+    """
 
     @property
     def backbone(self) -> nn.Module:
@@ -115,7 +131,7 @@ class Sample:
     id        unique in the dataset; for files, the path below the root without its suffix
     target    (3, H, W) float32 in [0, 1]: the image itself, or the ground truth
     degraded  (3, h, w): the input that belongs to it, where the dataset has its own
-    targets   further ground truths of the same size, best first, and `labels` for them
+    targets   further ground truths of the same size, best first, and one of LABELS for each as its `labels`
     rating    human scores: of `degraded` if it is there, of which `target` is the reference, else of `target`
     """
 

@@ -79,7 +79,11 @@ class GeneratorSpec(Spec):
     trainable  has parameters that `optimize` can train; `bicubic` has none
     per_image  its parameters are the images themselves: `optimize` works on `data.test`, the very images that are
                assessed, whole and all at once, and it has a method `adopt(inputs)` that says where they start
+    by_name    gives the output that belongs to a sample's id, and looks at no input: outputs made elsewhere; it has
+               `ids`, `named(id)` and `fingerprint()`, and `scales` says nothing
     min_size   smallest side of its input, pixels
+
+    Raises ValueError for one by name that is trainable, temporal or per image.
     """
 
     kind: ClassVar[Kind] = "generator"
@@ -89,7 +93,13 @@ class GeneratorSpec(Spec):
     temporal: bool = False
     trainable: bool = True
     per_image: bool = False
+    by_name: bool = False
     min_size: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.by_name and (self.trainable or self.temporal or self.per_image):
+            raise ValueError(f"{self.name}: a generator by name is not trainable, temporal or per image")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
-from percept.stages import optimize
-from percept.training.objectives import OBJECTIVES, gradient_penalty
+from percept.stages import optimize_schema
+from percept.training.ground_truths import Rule
+from percept.training.objectives import OBJECTIVES
 from percept.training.optimizers import OPTIMIZERS, SCHEDULES
+from percept.training.penalties import gradient_penalty, r1
 from torch import nn
 
 ZERO = torch.zeros(3, 1, 2, 2)
@@ -76,8 +79,30 @@ def test_gradient_penalty_of_a_critic_that_ignores_its_input_is_finite() -> None
     assert critic.slope.grad.isfinite()
 
 
+def test_r1_of_a_linear_critic() -> None:
+    # ‖∇‖² is slope² / n at every image: half its mean is the penalty.
+    penalty = r1(Linear(2.0), torch.rand(4, 3, 5, 5), torch.rand(4, 3, 5, 5), torch.Generator())
+    assert penalty.item() == pytest.approx(4 / 75 / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", [n for n, o in OBJECTIVES.items() if o.smoothing])
+def test_smoothed_labels_are_the_loss_for_a_label_below_one(name: str) -> None:
+    real, fake = torch.randn(5, 1, 2, 2), torch.randn(5, 1, 2, 2)
+    objective = OBJECTIVES[name]
+    assert objective.smoothing is not None
+    smoothed = objective.discriminator(real, fake) + objective.smoothing(real, 0.1)
+    label = torch.full_like(real, 0.9)
+    if name == "vanilla":
+        cross = torch.nn.functional.binary_cross_entropy_with_logits
+        expected = cross(real, label) + cross(fake, torch.zeros_like(fake))
+    else:
+        expected = (real - label).square().mean() + fake.square().mean()
+    assert smoothed.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_schema_offers_what_the_engine_has() -> None:
-    adversarial = optimize.SCHEMA.fields["adversarial"].schema.fields  # type: ignore[attr-defined]  # a Section
-    assert adversarial["objective"].choices == tuple(OBJECTIVES)
-    assert optimize.SCHEMA.fields["optimizer"].schema.fields["use"].choices == OPTIMIZERS  # type: ignore[attr-defined]
-    assert optimize.SCHEMA.fields["schedule"].schema.fields["use"].choices == SCHEDULES  # type: ignore[attr-defined]
+    assert tuple(OBJECTIVES) == optimize_schema.OBJECTIVES
+    assert OPTIMIZERS == optimize_schema.OPTIMIZERS
+    assert SCHEDULES == optimize_schema.SCHEDULES
+    assert get_args(Rule) == optimize_schema.GROUND_TRUTHS
+    assert tuple(n for n, o in OBJECTIVES.items() if o.smoothing) == optimize_schema.SMOOTHED

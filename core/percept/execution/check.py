@@ -10,9 +10,18 @@ from percept.errors import RecipeError
 from percept.recipe import Cell, Recipe, load
 from percept.registry import registry
 from percept.registry.signature import has_parameter
-from percept.specs import DegradationSpec, DiscriminatorSpec, FidelityLossSpec, GeneratorSpec, Kind
+from percept.specs import (
+    AssessorSpec,
+    DatasetSpec,
+    DegradationSpec,
+    DiscriminatorSpec,
+    FidelityLossSpec,
+    GeneratorSpec,
+    Kind,
+)
 from percept.stages import SCHEMAS
 from percept.stages.identity import learns_from
+from percept.stages.optimize_schema import ASKING, SMOOTHED
 
 NOT_YET = ("fit", "benchmark")
 
@@ -49,6 +58,11 @@ def _generator_problems(cell: Cell) -> Iterator[str]:
     assert isinstance(spec, GeneratorSpec)
     if cell.config.get("optimize") and not spec.trainable:
         yield cell.problem("generator", f"'{spec.name}' has nothing to train; leave optimize out")
+    if spec.by_name:
+        for key in ("init", "adapter"):
+            if config.get(key):
+                yield cell.problem(f"generator.{key}", f"'{spec.name}' has no weights; leave {key} out")
+        return
     scale = _scale(cell.config)
     stated = config["parameters"].get("scale", scale)
     if scale is None:
@@ -77,15 +91,62 @@ def _optimize_problems(cell: Cell) -> Iterator[str]:
         if spec.min_size > patch:
             where = f"optimize.fidelity[{index}]"
             yield cell.problem(where, f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}")
+    yield from _quality_problems(cell, patch)
+    yield from _ground_truth_problems(cell, patch)
     yield from _adversarial_problems(cell, patch)
+    if optimize["validate"] and not cell.config["data"].get("validate"):
+        yield cell.problem("optimize.validate", "needs data.validate: the images that the best weights are chosen on")
+
+
+def _quality_problems(cell: Cell, patch: float) -> Iterator[str]:
+    for index, config in enumerate(cell.config["optimize"]["quality"]):
+        spec, where = _assessor(config), f"optimize.quality[{index}]"
+        if not spec.differentiable:
+            yield cell.problem(where, f"'{spec.name}' has no gradients: it can judge, but nothing can descend it")
+        if spec.min_size > patch:
+            yield cell.problem(where, f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}")
+
+
+def _ground_truth_problems(cell: Cell, patch: float) -> Iterator[str]:
+    config = cell.config["optimize"]["ground-truth"]
+    rule, where = config["use"], "optimize.ground-truth"
+    if rule != "originals" or config["negative"]:
+        train = cell.config["data"].get("train")
+        spec = registry().find("dataset", train["use"]).spec if train else None
+        if isinstance(spec, DatasetSpec) and spec.content != "groups":
+            yield cell.problem(
+                where, f"'{spec.name}' has one ground truth an image: data.train needs a dataset of groups"
+            )
+    if rule not in ASKING:
+        return
+    if not config["assessor"]:
+        yield cell.problem(where, f"{rule} asks an assessor: give it `assessor`")
+        return
+    spec = _assessor(config["assessor"])
+    if spec.reference != "none":
+        yield cell.problem(
+            f"{where}.assessor", f"'{spec.name}' compares with a reference; {rule} needs one that does not"
+        )
+    if rule == "amo" and spec.min_size > patch:
+        message = f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}"
+        yield cell.problem(f"{where}.assessor", message)
+
+
+def _assessor(config: Mapping[str, Any]) -> AssessorSpec:
+    spec = registry().find("assessor", config["use"]).spec
+    assert isinstance(spec, AssessorSpec)
+    return spec
 
 
 def _adversarial_problems(cell: Cell, patch: float) -> Iterator[str]:
     adversarial = cell.config["optimize"]["adversarial"]
     if not adversarial or not adversarial["discriminator"]:
-        if not cell.config["optimize"]["fidelity"]:
+        if not cell.config["optimize"]["fidelity"] and not cell.config["optimize"]["quality"]:
             yield cell.problem("optimize", "has no objective: give fidelity losses, or a discriminator")
         return
+    if adversarial["label-smoothing"] and adversarial["objective"] not in SMOOTHED:
+        where, those = "optimize.adversarial.label-smoothing", " and ".join(SMOOTHED)
+        yield cell.problem(where, f"{adversarial['objective']} has no labels to be smoothed; only {those} have")
     spec = registry().find("discriminator", adversarial["discriminator"]["use"]).spec
     assert isinstance(spec, DiscriminatorSpec)
     if spec.min_size > patch:

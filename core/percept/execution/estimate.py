@@ -13,8 +13,8 @@ from percept_store import Store
 from percept.execution.local import cores
 from percept.execution.plan import PlannedCell
 from percept.execution.worker import reason_of
+from percept.stages.assemble import build_trainer
 from percept.stages.job import Job
-from percept.stages.optimize import build_trainer
 from percept.training.runtime import Runtime
 from percept.training.trainer import Trainer
 

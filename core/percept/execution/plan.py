@@ -32,7 +32,7 @@ class PlannedCell:
 
     state      new · resume (from a checkpoint) · assess (only scores are missing) · done · failed (`error` says why)
     assessors  those whose scores are missing
-    initial    `generator` or `discriminator` → (run, part) that it starts from
+    initial    `generator`, `adapter` or `discriminator` → (run, part) that it starts from
     """
 
     recipe: str
@@ -79,7 +79,7 @@ class Planner:
                     continue
                 chain = self._source(recipe, cell, init)
                 needs += chain
-                initial[kind] = (chain[-1].key, init["part"] or kind)
+                initial[kind] = (chain[-1].key, init["part"])
                 names[kind] = "/".join(initial[kind])
             return [*needs, self._planned(recipe, cell, names, initial)]
         except RecipeError:
@@ -93,12 +93,16 @@ class Planner:
         config = cell.config
         data = config["data"].get(learns_from(config))
         train = self._fingerprint(_frozen(data))[0] if config.get("optimize") else ""
-        key = run_key(config, train, names)
+        key = run_key(config, train, names, self._validated(config))
         state, error = self._run_state(key)
         missing = () if state == "failed" else self._missing(key, config)
         if state == "done" and missing:
             state = "assess"
         return PlannedCell(recipe.name, config, cell.factors, key, state, error, missing, initial)
+
+    def _validated(self, config: Mapping[str, Any]) -> str:
+        wanted = (config.get("optimize") or {}).get("validate")
+        return self._fingerprint(_frozen(config["data"]["validate"]))[0] if wanted else ""
 
     def _run_state(self, key: str) -> tuple[State, str]:
         header = self.snapshot.runs.get(key)
@@ -164,6 +168,7 @@ def _inits(config: Mapping[str, Any]) -> dict[str, Any]:
     adversarial = (config.get("optimize") or {}).get("adversarial") or {}
     found = {
         "generator": config["generator"].get("init"),
+        "adapter": config["generator"].get("adapter"),
         "discriminator": (adversarial.get("discriminator") or {}).get("init"),
     }
     return {kind: init for kind, init in found.items() if init}

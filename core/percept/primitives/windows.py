@@ -44,12 +44,12 @@ def spread(window: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
     What a gradient with respect to smoothed maps is to the maps themselves, for metrics that give their own gradient.
     """
     taps = window.tolist()
-    return tuple(_Spread.apply(_Spread.apply(values, -1, taps), -2, taps) for values in maps)  # type: ignore[no-untyped-call]  # torch's
+    return tuple(_Spread.apply(_Spread.apply(values, -1, taps), -2, taps) for values in maps)
 
 
 def _smoothed(values: Tensor, window: Tensor) -> Tensor:
     taps = window.tolist()
-    return _Along.apply(_Along.apply(values, -2, taps), -1, taps)  # type: ignore[no-any-return, no-untyped-call]  # torch's
+    return _Along.apply(_Along.apply(values, -2, taps), -1, taps)  # type: ignore[no-any-return]  # torch's
 
 
 def _convolved(stacked: Tensor, window: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class _Along(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _Spread.apply(gradients[0], ctx.dim, ctx.taps), None, None  # type: ignore[no-untyped-call]  # torch's
+        return _Spread.apply(gradients[0], ctx.dim, ctx.taps), None, None
 
 
 class _Spread(torch.autograd.Function):
@@ -99,7 +99,7 @@ class _Spread(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _Along.apply(gradients[0], ctx.dim, ctx.taps), None, None  # type: ignore[no-untyped-call]  # torch's
+        return _Along.apply(gradients[0], ctx.dim, ctx.taps), None, None
 
 
 def _shifts(values: Tensor, dim: int, size: int) -> tuple[Tensor, ...]:
@@ -116,7 +116,7 @@ def halve(planes: Tensor) -> Tensor:
     height, width = planes.shape[-2:]
     if height % 2 or width % 2:
         planes = functional.pad(planes, (0, width % 2, 0, height % 2), mode="replicate")
-    return _Halve.apply(planes)  # type: ignore[no-any-return, no-untyped-call]  # torch's
+    return _Halve.apply(planes)  # type: ignore[no-any-return]  # torch's
 
 
 class _Halve(torch.autograd.Function):

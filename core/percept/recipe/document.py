@@ -18,6 +18,7 @@ _DATASET = Component("dataset", Section({"label": Field(str, doc="name of the da
 _DATA = Section(
     {
         "train": Field(_DATASET, doc="what optimize and fit learn from"),
+        "validate": Field(_DATASET, doc="what optimize.validate chooses the best weights on"),
         "test": Field(_DATASET, doc="what assess restores and scores"),
         "degrade": Field(
             List(Component("degradation", optional=True), lone=True),
@@ -40,7 +41,10 @@ _RUNTIME = Section(
             int, default=0, minimum=0, maximum=4096, doc="of each cell; 0: the cores divided among the cells"
         ),
         "deterministic": Field(bool, default=True, doc="refuse operations whose result differs from time to time"),
-        "precision": Field(str, default="float32", choices=("float32", "bfloat16"), doc="of the networks"),
+        "precision": Field(str, default="float32", choices=("float32", "bfloat16", "float16"), doc="of the networks"),
+        "channels-last": Field(bool, default=False, doc="keep images as (N, H, W, C): convolutions may be faster"),
+        "compile": Field(bool, default=False, doc="compile the generator; needs a C++ compiler or Triton"),
+        "processes": Field(int, default=1, minimum=1, maximum=1024, doc="that share each batch: one a GPU"),
     },
     doc="the machine",
 )
@@ -57,7 +61,9 @@ HEAD = Section(
 def body(stages: Mapping[str, Section]) -> Section:
     """The schema of what a cell consists of."""
     label = Field(str, doc="its name in scores, instead of its own with its parameters")
-    generator = Component("generator", Section({"init": chained("generator"), "label": label}))
+    generator = Component(
+        "generator", Section({"init": chained("generator"), "adapter": chained("lora"), "label": label})
+    )
     return Section(
         {
             "data": Field(_DATA, default={}, doc=_DATA.doc),

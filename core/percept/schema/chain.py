@@ -8,7 +8,7 @@ from percept.schema.collections import Map
 from percept.schema.section import Field, Section
 from percept.schema.union import Union
 
-PARTS = ("generator", "ema", "discriminator", "backbone")
+PARTS = ("generator", "ema", "best", "lora", "discriminator", "backbone")
 
 
 def chained(part: str) -> Field:

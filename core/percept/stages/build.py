@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from percept.contracts import Dataset
 from percept.errors import ComponentError, InputError
@@ -61,9 +61,7 @@ def build_discriminator(job: Job) -> nn.Module:
 
 def load_artefact(job: Job, module: nn.Module, artefact: str) -> None:
     """Load weights that an earlier run left in the store."""
-    from safetensors.torch import load
-
-    weights = load(job.store.artefacts.read(artefact))
+    weights = _artefact(job, artefact)
     if hasattr(module, "adopt"):  # a per-image generator, whose parameters are as many and as large as its images
         module.adopt(weights["inputs"])  # type: ignore[operator]  # torch takes any attribute for a Module or Tensor
     load_weights(module, weights, f"artefact {artefact[:12]}")
@@ -77,4 +75,22 @@ def _start(job: Job, kind: Any, config: ComponentConfig, parameters: Mapping[str
     elif isinstance(config.get("init"), str):
         path = Path(config["init"]).expanduser()
         load_weights(module, read_weights(path), str(path))
-    return module.to(job.runtime.device)
+    if kind == "generator":
+        _adapt(job, module, config.get("adapter"))
+    return job.runtime.place(module)
+
+
+def _adapt(job: Job, module: nn.Module, adapter: Any) -> None:
+    from percept.training.lora import merge_adapters
+
+    if "adapter" in job.initial:
+        merge_adapters(module, _artefact(job, job.initial["adapter"]), f"artefact {job.initial['adapter'][:12]}")
+    elif isinstance(adapter, str):
+        path = Path(adapter).expanduser()
+        merge_adapters(module, read_weights(path), str(path))
+
+
+def _artefact(job: Job, name: str) -> dict[str, Tensor]:
+    from safetensors.torch import load
+
+    return load(job.store.artefacts.read(name))

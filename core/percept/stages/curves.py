@@ -23,6 +23,10 @@ class Curves:
             total, count = self._sums.get(name, (0.0, 0))
             self._sums[name] = (total + value, count + 1)
 
+    def point(self, name: str, step: int, value: float) -> None:
+        """A value that is no mean over steps."""
+        self.points.setdefault(name, []).append((step, value))
+
     def close_interval(self, step: int) -> dict[str, float]:
         """End the interval at `step`; returns its means."""
         means = {name: float(total) / count for name, (total, count) in self._sums.items()}

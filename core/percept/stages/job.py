@@ -31,7 +31,7 @@ class Job:
     config     the resolved cell: every section of the recipe, defaults filled in
     key        the run's name
     factors    the matrix axes of this cell, and their labels
-    initial    `generator` or `discriminator` → the artefact whose weights it starts from
+    initial    `generator`, `adapter` or `discriminator` → the artefact whose weights it starts from
     scratch    a folder of this run's own on a local disk, for checkpoints
     emit       takes events such as {"event": "step", "step": 10, "of": 300, "losses": {…}}
     stop       set by whoever wants the work to end at the next step, with a checkpoint

@@ -30,12 +30,20 @@ def factors_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "generator": component_label(config["generator"]),
         "discriminator": component_label(discriminator),
-        "fidelity_loss": "+".join(_weighted(c) for c in optimize["fidelity"]) or "none",
+        "fidelity_loss": "+".join(_terms(optimize)) or "none",
         "objective": adversarial["objective"] if discriminator else "none",
         "seed": config["seed"],
     }
 
 
-def _weighted(config: Mapping[str, Any]) -> str:
+def _terms(optimize: Mapping[str, Any]) -> list[str]:
+    """`l1`, `0.2*ssim`, and `0.1*Q(niqe)` for an assessor that is optimised itself."""
+    quality = [_weight(c) + f"Q({component_label(c)})" for c in optimize["quality"]]
+    return [_weight(c) + component_label(c) for c in optimize["fidelity"]] + quality
+
+
+def _weight(config: Mapping[str, Any]) -> str:
     weight = config["weight"]
-    return component_label(config) if weight == 1 else f"{weight:g}*{component_label(config)}"
+    if isinstance(weight, Mapping):
+        return f"{weight['from']:g}→{weight['to']:g}*"
+    return "" if weight == 1 else f"{weight:g}*"

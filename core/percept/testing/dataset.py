@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from percept.contracts import Rating, Sample
+from percept.contracts import LABELS, Rating, Sample
 from percept.specs import DatasetSpec
 from percept.testing.check import Suite, check, require
 
@@ -79,15 +79,15 @@ class DatasetSuite(Suite[DatasetSpec]):
         for (where, dataset), (_, again) in zip(self.datasets(), self._rebuilt(), strict=True):
             require(list(dataset.ids) == list(again.ids), f"{where}ids differ when it is built again")
             for index in range(min(LOOKED_AT, len(dataset))):
-                first, *others = (source[index].target for source in (dataset, dataset, again))
-                same = all(torch.equal(first, other) for other in others)
+                first, *others = (_images(source[index]) for source in (dataset, dataset, again))
+                same = all(len(o) == len(first) and all(map(torch.equal, first, o)) for o in others)
                 require(same, f"{where}{dataset.ids[index]} differs when it is read again")
 
     @check()
     def fingerprint(self) -> None:
         """`fingerprint()` is hexadecimal, the same every time and in any current directory; each split has its own."""
         marks: dict[str, str] = {}
-        with _elsewhere():
+        with elsewhere():
             moved = {where: dataset.fingerprint() for where, dataset in self._rebuilt()}
         for where, dataset in self.datasets():
             marks[where] = dataset.fingerprint()
@@ -133,10 +133,18 @@ class DatasetSuite(Suite[DatasetSpec]):
                 require(sample.degraded is not None, f"{where}content is pairs, but there is no degraded image")
             case "groups":
                 require(bool(sample.targets), f"{where}content is groups, but there are no further ground truths")
-                require(len(sample.labels) in (0, len(sample.targets)), f"{where}labels do not fit the ground truths")
+                counts = f"{len(sample.targets)} further ground truths, {len(sample.labels)} labels"
+                require(len(sample.labels) == len(sample.targets), f"{where}{counts}")
+                unknown = [label for label in sample.labels if label not in LABELS]
+                require(not unknown, f"{where}label {unknown[:1]} is none of {', '.join(LABELS)}")
             case "rated":
                 rated = isinstance(sample.rating, Rating) and sample.rating.mos == sample.rating.mos
                 require(rated, f"{where}content is rated, but there is no mean opinion score")
+
+
+def _images(sample: Sample) -> list[Tensor]:
+    own = [] if sample.degraded is None else [sample.degraded]
+    return [sample.target, *own, *sample.targets]
 
 
 def _require_image(image: Any, what: str) -> None:
@@ -148,6 +156,7 @@ def _require_image(image: Any, what: str) -> None:
 
 
 @contextlib.contextmanager
-def _elsewhere() -> Iterator[None]:
+def elsewhere() -> Iterator[None]:
+    """In another current directory, a new one."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         yield

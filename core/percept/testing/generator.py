@@ -1,4 +1,4 @@
-"""Checks on generators: degraded batch → restored batch."""
+"""Checks on generators: degraded batch → restored batch, or name → output."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from torch import Tensor, nn
 from percept.specs import GeneratorSpec
 from percept.testing import images
 from percept.testing.check import check, largest_difference, require, require_image_error
+from percept.testing.dataset import HASH, LOOKED_AT, elsewhere
 from percept.testing.network import NetworkSuite, require_sound_step, respond
 
 LEAST_SIDE = 16
 FRAMES = 3
+NOBODY = "percept/no such name"
+
+
+def looks_at_inputs(suite: GeneratorSuite) -> bool:
+    """Whether it is a network, rather than outputs by their names."""
+    return not suite.spec.by_name
+
+
+def is_by_name(suite: GeneratorSuite) -> bool:
+    """Whether it gives outputs by their names."""
+    return suite.spec.by_name
 
 
 def is_trainable(suite: GeneratorSuite) -> bool:
@@ -54,13 +66,20 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
     def respond(self, inputs: Tensor) -> Tensor:
         return respond(self.given(self.subject, inputs), inputs.clone())
 
+    def verify_interface(self, built: Any) -> None:
+        super().verify_interface(built)
+        if self.spec.by_name:
+            for name in ("ids", "named", "fingerprint"):
+                require(hasattr(built, name), f"{type(built).__name__} has no {name}")
+
     @check()
     def builds(self) -> None:
         """It can be built for every scale of its spec, as an nn.Module."""
-        for scale in self.scales:
-            self.verify_interface(self.build(scale=scale) if self.takes("scale") else self.build())
+        scales = self.scales if self.takes("scale") else ()
+        for parameters in [{"scale": scale} for scale in scales] or [{}]:
+            self.verify_interface(self.build(**parameters))
 
-    @check()
+    @check(looks_at_inputs)
     def shape(self) -> None:
         """Outputs are `scale` times as large as inputs, whatever their size: square or not, odd or even."""
         side = self.side
@@ -70,7 +89,7 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
                 inputs = self.degraded(count, height, width)
                 self._require_shape(respond(self.given(network, inputs), inputs), inputs, scale)
 
-    @check()
+    @check(looks_at_inputs)
     def finite(self) -> None:
         """Outputs are float32 and finite on natural, black and white inputs."""
         natural = self.degraded(1, self.side, self.side)
@@ -79,7 +98,7 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
             require(outputs.dtype == torch.float32, f"{what} inputs give {outputs.dtype}")
             require(bool(outputs.isfinite().all()), f"{what} inputs give values that are not finite")
 
-    @check()
+    @check(looks_at_inputs)
     def batch_independence(self) -> None:
         """In eval mode an input gives the same output alone and beside others, to 1e-5."""
         inputs = self.degraded(3, self.side, self.side)
@@ -91,12 +110,48 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
 
     @check()
     def deterministic(self) -> None:
-        """In eval mode the same inputs give the same outputs, to the last bit."""
-        inputs = self.degraded(2, self.side, self.side)
-        worst = largest_difference(self.respond(inputs), self.respond(inputs))
+        """In eval mode the same inputs, or the same name, give the same outputs, to the last bit."""
+        if self.spec.by_name:
+            once, again = (self.subject.named(self.names[0]) for _ in range(2))
+        else:
+            inputs = self.degraded(2, self.side, self.side)
+            once, again = self.respond(inputs), self.respond(inputs)
+        worst = largest_difference(once, again)
         require(worst == 0, f"a second time differs by {worst:.3g}")
 
-    @check()
+    @property
+    def names(self) -> list[str]:
+        """The first few names that one by name has outputs for."""
+        return list(self.subject.ids)[:LOOKED_AT]
+
+    @check(is_by_name)
+    def named(self) -> None:
+        """There are outputs, and they are (1, 3, H, W), float32, in [0, 1]."""
+        require(bool(self.names), "has no output")
+        for name in self.names:
+            output = self.subject.named(name)
+            require(output.dtype == torch.float32, f"{name}: {output.dtype}, not float32")
+            fits = output.ndim == 4 and tuple(output.shape[:2]) == (1, 3)
+            require(fits, f"{name}: {tuple(output.shape)}, not (1, 3, H, W)")
+            low, high = output.min().item(), output.max().item()
+            require(low >= 0 and high <= 1, f"{name}: values from {low:.4g} to {high:.4g}, outside of [0, 1]")
+
+    @check(is_by_name)
+    def others_refused(self) -> None:
+        """A name that it has no output for, and an image in the place of a name, raise ImageError of one line."""
+        require_image_error(lambda: self.subject.named(NOBODY), "an unknown name")
+        require_image_error(lambda: self.subject(images.natural(1, self.side, self.side)), "an image")
+
+    @check(is_by_name)
+    def fingerprint(self) -> None:
+        """`fingerprint()` is hexadecimal, and the same in any current directory, whoever built it."""
+        mark = self.subject.fingerprint()
+        require(isinstance(mark, str) and bool(HASH.fullmatch(mark)), f"{mark!r} is no hexadecimal hash")
+        with elsewhere():
+            moved = self.rebuilt().fingerprint()
+        require(moved == mark, "depends on the current directory, or on who built it")
+
+    @check(looks_at_inputs)
     def inputs_unchanged(self) -> None:
         """Inputs are not written to."""
         inputs = self.degraded(1, self.side, self.side)
@@ -104,13 +159,13 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
         respond(self.given(self.subject, inputs), inputs)
         require(torch.equal(inputs, before), "the inputs changed")
 
-    @check()
+    @check(looks_at_inputs)
     def min_size(self) -> None:
         """Inputs of the spec's min_size a side give outputs of the right shape."""
         inputs = self.degraded(1, self.spec.min_size, self.spec.min_size)
         self._require_shape(self.respond(inputs), inputs, self.scales[0])
 
-    @check(lambda suite: suite.spec.min_size > 1)
+    @check(lambda suite: looks_at_inputs(suite) and suite.spec.min_size > 1)
     def smaller_refused(self) -> None:
         """An input one pixel lower than the spec's min_size raises ImageError of one line."""
         height, width = self.spec.min_size - 1, self.spec.min_size

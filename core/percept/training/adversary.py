@@ -1,65 +1,111 @@
-"""The discriminator's side of adversarial training: its own step, and the term that it adds to the generator's loss."""
+"""The discriminator's side of adversarial training: its own loss, and what it has the generator do."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from percept.training.guard import all_finite
-from percept.training.objectives import OBJECTIVES, gradient_penalty
+from percept.training.objectives import Objective
+from percept.training.penalties import Penalty
+from percept.training.player import Player
+
+Losses = dict[str, Tensor]
 
 
 class Adversary:
-    """A discriminator with its objective and optimiser.
+    """A discriminator with its objective, its regularisers, and how often it learns.
 
-    Real and fake images go through the discriminator in one concatenated forward pass, so that batch norm sees both
-    (two passes before one backward would also break it under data parallelism).
+    smoothing  real images are labelled 1 - smoothing
+    steps      updates of the discriminator for one of the generator; all but the last are made on batches of their own
+    every      only every so many steps of the generator does the discriminator learn
+
+    The last update and the generator's look at the same batch, and at the discriminator as it was before both, so that
+    what it makes of the generator's output is computed once (BasicSR's trainers order it so, and compute it twice).
+    Real and restored images go through it apart, each with batch statistics of its own, as ESRGAN's do.
     """
 
     def __init__(
-        self, discriminator: nn.Module, objective: str, optimizer: torch.optim.Optimizer, rng: torch.Generator
+        self,
+        player: Player,
+        objective: Objective,
+        rng: torch.Generator,
+        penalties: Sequence[Penalty] = (),
+        smoothing: float = 0.0,
+        steps: int = 1,
+        every: int = 1,
     ) -> None:
-        self.discriminator = discriminator
-        self.objective = OBJECTIVES[objective]
-        self.optimizer = optimizer
-        self.rng = rng
+        self.player, self.objective, self.rng = player, objective, rng
+        self.penalties, self.smoothing, self.steps, self.every = tuple(penalties), smoothing, steps, every
+        self.updates = 0
 
-    def update(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """One step of the discriminator on (N, 3, H, W) each; returns its losses. One that is not finite is skipped."""
-        self.discriminator.requires_grad_(True)
-        self.optimizer.zero_grad(set_to_none=True)
-        logits = self.discriminator(torch.cat([real, fake.detach()]))
-        loss = self.objective.discriminator(*logits.chunk(2))
-        losses = {"discriminator": loss.detach()}
-        if self.objective.penalty:
-            penalty = gradient_penalty(self.discriminator, real, fake.detach(), self.rng)
-            losses["gradient-penalty"] = penalty.detach()
-            loss = loss + self.objective.penalty * penalty
-        loss.backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
-        if all_finite(loss, self.discriminator.parameters()):
-            self.optimizer.step()
+    def meet(self, real: Tensor, output: Tensor, learn: bool, share: float = 1.0) -> tuple[Tensor, Losses, Tensor]:
+        """Real and restored (N, 3, H, W) → gradient of the generator's term at `output`, losses, the term itself.
+
+        With `learn` the discriminator's own gradient, times `share`, is added to what it has; nothing moves yet.
+        """
+        network = self.player.network
+        network.requires_grad_(learn)
+        fake = output.detach().requires_grad_(True)
+        real_logits = network(real) if learn or self.objective.needs_real else None
+        fake_logits = network(fake)
+        value = self.objective.generator(_detached(real_logits, fake_logits), fake_logits)
+        (gradient,) = torch.autograd.grad(self.player.scaled(value), fake, retain_graph=learn)
+        losses = {"adversarial": value.detach()}
+        if learn and real_logits is not None:
+            losses |= self._learn(real, fake.detach(), real_logits, fake_logits, share)
+        return self._unscaled(gradient), losses, value.detach()
+
+    def practise(self, real: Tensor, fake: Tensor) -> Losses:
+        """One update of the discriminator alone; one whose gradient is not finite is skipped."""
+        network = self.player.network
+        network.requires_grad_(True)
+        self.player.zero_grad()
+        losses = self._learn(real, fake, network(real), network(fake), 1.0)
+        self.player.step([losses["discriminator"]])
+        self.updates += 1
         return losses
 
-    def generator_term(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the generator is to minimise for fake (N, 3, H, W); no gradient reaches the discriminator."""
-        self.discriminator.requires_grad_(False)
-        if not self.objective.needs_real:
-            return self.objective.generator(fake, self.discriminator(fake))
-        real_logits, fake_logits = self.discriminator(torch.cat([real, fake])).chunk(2)
-        return self.objective.generator(real_logits.detach(), fake_logits)
+    def step(self, loss: Tensor) -> None:
+        """Move the discriminator by what `meet` has gathered, unless it is not finite."""
+        self.player.step([loss])
+        self.updates += 1
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that continuing needs."""
         return {
-            "discriminator": self.discriminator.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "discriminator": self.player.network.state_dict(),
+            "player": self.player.state_dict(),
             "rng": self.rng.get_state(),
+            "updates": self.updates,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a `state_dict`."""
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.player.network.load_state_dict(state["discriminator"])
+        self.player.load_state_dict(state["player"])
         self.rng.set_state(state["rng"])
+        self.updates = state["updates"]
+
+    def _learn(self, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor, share: float) -> Losses:
+        loss = self.objective.discriminator(real_logits, fake_logits)
+        if self.smoothing and self.objective.smoothing:
+            loss = loss + self.objective.smoothing(real_logits, self.smoothing)
+        losses = {"discriminator": loss.detach(), "logit-gap": (real_logits.mean() - fake_logits.mean()).detach()}
+        for penalty in self.penalties:
+            if penalty.due(self.updates):
+                value = penalty.of(self.player.network, real, fake, self.rng)
+                losses[penalty.name] = value.detach()
+                loss = loss + penalty.weight * penalty.every * value
+        torch.autograd.backward(self.player.scaled(share * loss), inputs=self.player.parameters)
+        return losses
+
+    def _unscaled(self, gradient: Tensor) -> Tensor:
+        return gradient if self.player.scaler is None else gradient / self.player.scaler.get_scale()
+
+
+def _detached(real_logits: Tensor | None, fake_logits: Tensor) -> Tensor:
+    """The real logits for an objective that looks at them; any for one that does not."""
+    return fake_logits.detach() if real_logits is None else real_logits.detach()

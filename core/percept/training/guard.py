@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from percept.errors import PerceptError
@@ -14,13 +13,6 @@ LIMIT = 10
 
 class DivergedError(PerceptError):
     """Training met a loss or a gradient that is not finite, ten steps in a row."""
-
-
-def all_finite(loss: Tensor, parameters: Iterable[nn.Parameter]) -> bool:
-    """Whether a loss and the gradients that it left are finite: a finite loss can have a NaN gradient."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
-    return bool(torch.isfinite(loss.detach() + norm))
 
 
 class Guard:
@@ -42,11 +34,11 @@ class Guard:
         """The step was fine."""
         self.in_a_row = 0
 
-    def skip(self, step: int, losses: Mapping[str, Tensor]) -> None:
-        """Undo what the step left behind; raise DivergedError if it is the tenth in a row."""
+    def skip(self, step: int, losses: Mapping[str, Tensor], counts: bool = True) -> None:
+        """Undo what the step left behind; raise DivergedError if it is the tenth in a row of those that count."""
         for saved, buffer in zip(self._saved, self._buffers, strict=True):
             buffer.copy_(saved)
-        self.in_a_row += 1
+        self.in_a_row += counts
         self.skipped += 1
         if self.in_a_row >= LIMIT:
             values = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 
@@ -19,13 +18,16 @@ class Objective:
     """`discriminator(real, fake)` and `generator(real, fake)` → scalar losses.
 
     needs_real  the generator's loss looks at the real logits, too
-    penalty     weight of the gradient penalty that the discriminator's loss carries
+    penalty     weight of the gradient penalty that the discriminator's loss carries unless the recipe says otherwise
+    smoothing   (real, s) → what the discriminator's loss gains if real images are labelled 1 - s instead of 1
+                (Salimans et al. 2016, arXiv:1606.03498, §3.4: one-sided); None where there are no labels
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     needs_real: bool = False
     penalty: float = 0.0
+    smoothing: Callable[[Tensor, float], Tensor] | None = None
 
 
 def _relativistic(real: Tensor, fake: Tensor) -> Tensor:
@@ -37,6 +39,7 @@ OBJECTIVES: Mapping[str, Objective] = {
     "vanilla": Objective(
         lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
         lambda _, fake: softplus(-fake).mean(),
+        smoothing=lambda real, s: s * real.mean(),
     ),
     # Lim & Ye 2017, arXiv:1705.02894, eq. 5.
     "hinge": Objective(
@@ -47,23 +50,10 @@ OBJECTIVES: Mapping[str, Objective] = {
     "lsgan": Objective(
         lambda real, fake: (real - 1).square().mean() + fake.square().mean(),
         lambda _, fake: (fake - 1).square().mean(),
+        smoothing=lambda real, s: 2 * s * (real - 1).mean() + s**2,
     ),
     # Gulrajani et al. 2017, arXiv:1704.00028, eq. 3, with its λ = 10.
     "wgan-gp": Objective(lambda real, fake: fake.mean() - real.mean(), lambda _, fake: -fake.mean(), penalty=10.0),
     # Relativistic average GAN: Jolicoeur-Martineau 2018, arXiv:1807.00734; ESRGAN, arXiv:1809.00219, eq. 1 and 2.
     "relativistic": Objective(_relativistic, lambda real, fake: _relativistic(fake, real), needs_real=True),
 }
-
-
-def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
-    """E[(‖∇D(x̂)‖₂ − 1)²] at random points x̂ between real and fake (N, 3, H, W); arXiv:1704.00028, eq. 3.
-
-    A map of logits counts by its mean, so that the penalty does not grow with the number of patches.
-    """
-    mix = torch.rand(real.shape[0], 1, 1, 1, generator=rng).to(real)
-    between = torch.lerp(real, fake, mix).requires_grad_(True)
-    logits = discriminator(between).flatten(1).mean(1)
-    (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
-    # The norm's own gradient is infinite at zero, which a discriminator that ignores its input reaches.
-    norm = (gradient.flatten(1).square().sum(1) + 1e-12).sqrt()
-    return (norm - 1).square().mean()

@@ -3,45 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from percept.contracts import Dataset
+from percept.contracts import Dataset, Sample
 from percept.errors import DataError
+from percept.training.batch import Batch
 from percept.training.degrade import Chain
+from percept.training.ground_truths import POSITIVE, GroundTruths, negatives, pick
+from percept.training.group import Group
+
+ORIGINALS = GroundTruths("originals")
+ALONE = Group()
+
+
+@dataclass
+class Item:
+    """One image, in memory: its ground truths, the original first, and its input if there is one for all its uses."""
+
+    name: str
+    targets: list[Tensor]
+    degraded: Tensor | None
+    negatives: list[int]
+    odds: list[float] = field(default_factory=lambda: [1.0])
 
 
 class PatchSampler:
     """Draws batches: an image uniformly, a place uniformly, one of the eight flips and turns if `augment`.
 
     Images are decoded once and held in memory, as bytes where they have 8-bit levels. A deterministic degradation is
-    applied once to whole images, as published training sets are made; a stochastic one afresh to each batch.
+    applied once to whole images, as published training sets are made; a stochastic one afresh to each batch. Inputs
+    are made of the original; `truths` says which ground truth they are trained towards, and `with_negatives` adds one
+    that was rejected. In a `group` every process draws alike and cuts out its own share of the batch.
+
     Raises DataError, naming the image, if one is smaller than the patch.
     """
 
-    def __init__(self, dataset: Dataset, degrade: Chain, patch: int, batch: int, augment: bool, seed: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        degrade: Chain,
+        patch: int,
+        batch: int,
+        augment: bool,
+        seed: int,
+        truths: GroundTruths = ORIGINALS,
+        with_negatives: bool = False,
+        group: Group = ALONE,
+    ) -> None:
         if patch % degrade.scale:
             raise DataError(f"optimize.patch {patch} is no multiple of the degradation's scale {degrade.scale}")
         self.patch, self.batch, self.augment, self.degrade = patch, batch, augment, degrade
+        self.truths, self.with_negatives, self.group = truths, with_negatives, group
         self.rng = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
-        self._targets: list[Tensor] = []
-        self._degraded: list[Tensor] = []
-        for index in range(len(dataset)):
-            self._add(dataset, index)
-        if not self._targets:
+        self.items = [self._item(dataset[index]) for index in range(len(dataset))]
+        if not self.items:
             raise DataError("the training split has no images")
-        self.scale = self._common_scale(dataset.ids)
+        self.scale = self._common_scale()
 
-    def next(self) -> tuple[Tensor, Tensor]:
-        """(degraded (N, 3, patch/scale, patch/scale), target (N, 3, patch, patch)), float32."""
-        pairs = [self._crop() for _ in range(self.batch)]
-        target = torch.stack([t for t, _ in pairs])
-        if self._degraded:
-            return torch.stack([d for _, d in pairs]), target
-        return self.degrade(target, self.noise), target
+    def next(self) -> Batch:
+        """(degraded (N, 3, patch/scale, patch/scale), target (N, 3, patch, patch), …), float32."""
+        draws = torch.rand(self.batch, 6, generator=self.rng, dtype=torch.float64).tolist()
+        if self.items[0].degraded is not None:
+            # Only what this process needs is cut out: the numbers alone keep all processes together.
+            return _stacked([self._crop(draw) for draw in draws[self.group.share(self.batch)]])
+        whole = _stacked([self._crop(draw) for draw in draws])
+        return _share(whole._replace(degraded=self.degrade(whole.degraded, self.noise)), self.group)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the random number generators stand."""
@@ -52,48 +83,84 @@ class PatchSampler:
         self.rng.set_state(state["rng"])
         self.noise.set_state(state["noise"])
 
-    def _add(self, dataset: Dataset, index: int) -> None:
-        sample = dataset[index]
-        target = self.degrade.crop(sample.target)
-        height, width = target.shape[-2:]
+    def _item(self, sample: Sample) -> Item:
+        targets = [self.degrade.crop(image) for image in (sample.target, *sample.targets)]
+        height, width = targets[0].shape[-2:]
         if min(height, width) < self.patch:
             raise DataError(
                 f"{sample.id}: {width}×{height} pixels, smaller than optimize.patch {self.patch}; "
                 "lower it or leave the image out"
             )
-        self._targets.append(_compact(target))
-        if sample.degraded is not None and not self.degrade.links:
-            self._degraded.append(_compact(sample.degraded))
-        elif not self.degrade.stochastic:
-            self._degraded.append(_compact(self.degrade(target[None])[0]))
+        labels = [POSITIVE, *(sample.labels or (POSITIVE,) * len(sample.targets))]
+        wanted = targets if self.truths.rule != "originals" or self.with_negatives else targets[:1]
+        compact = [_compact(image) for image in wanted]
+        return Item(
+            sample.id,
+            compact,
+            self._input(sample, targets[0]),
+            negatives(labels) if self.with_negatives else [],
+            self.truths.odds(wanted, labels[: len(wanted)]),
+        )
 
-    def _common_scale(self, ids: Sequence[str]) -> int:
+    def _input(self, sample: Sample, target: Tensor) -> Tensor | None:
+        if sample.degraded is not None and not self.degrade.links:
+            return _compact(sample.degraded)
+        return None if self.degrade.stochastic else _compact(self.degrade(target[None])[0])
+
+    def _common_scale(self) -> int:
         """How many times larger than its input a target is; a dataset of pairs must agree on it."""
-        if not self._degraded:
+        first = self.items[0].degraded
+        if first is None:
             return self.degrade.scale
-        scale = self._targets[0].shape[-1] // self._degraded[0].shape[-1]
-        for name, target, degraded in zip(ids, self._targets, self._degraded, strict=True):
-            if any(t != d * scale for t, d in zip(target.shape[-2:], degraded.shape[-2:], strict=True)):
-                sizes = [f"{t.shape[-1]}×{t.shape[-2]}" for t in (degraded, target)]
-                raise DataError(f"{name}: input {sizes[0]} and target {sizes[1]} do not fit the scale {scale}")
+        scale = self.items[0].targets[0].shape[-1] // first.shape[-1]
+        for item in self.items:
+            target, degraded = item.targets[0], item.degraded
+            if degraded is None or any(
+                t != d * scale for t, d in zip(target.shape[-2:], degraded.shape[-2:], strict=True)
+            ):
+                sizes = [f"{t.shape[-1]}×{t.shape[-2]}" for t in (degraded, target) if t is not None]
+                raise DataError(f"{item.name}: input and target ({' and '.join(sizes)}) do not fit the scale {scale}")
         if self.patch % scale:
             raise DataError(f"optimize.patch {self.patch} is no multiple of the data's scale {scale}")
         return scale
 
-    def _crop(self) -> tuple[Tensor, Tensor]:
-        draw = torch.rand(4, generator=self.rng, dtype=torch.float64).tolist()
-        index = int(draw[0] * len(self._targets))
-        target = self._targets[index]
-        degraded = self._degraded[index] if self._degraded else target
-        scale = self.scale if self._degraded else 1
+    def _crop(self, draw: Sequence[float]) -> Batch:
+        item = self.items[int(draw[0] * len(self.items))]
+        scale = self.scale if item.degraded is not None else 1
+        whole = item.targets[0] if item.degraded is None else item.degraded
         small = self.patch // scale
-        top = int(draw[1] * (degraded.shape[-2] - small + 1))
-        left = int(draw[2] * (degraded.shape[-1] - small + 1))
+        top, left = (int(d * (size - small + 1)) for d, size in zip(draw[1:3], whole.shape[-2:], strict=True))
         turn = int(draw[3] * 8) if self.augment else 0
-        return (
-            _patch(target, top * scale, left * scale, self.patch, turn),
-            _patch(degraded, top, left, small, turn),
+
+        def cut(image: Tensor) -> Tensor:
+            return _patch(image, top * scale, left * scale, self.patch, turn)
+
+        target = self._truth([cut(image) for image in item.targets] if self.truths.looks_at_patches else [], item, draw)
+        return Batch(
+            _patch(whole, top, left, small, turn),
+            target if isinstance(target, Tensor) else cut(item.targets[target]),
+            *(self._negative(item, draw[5], cut) if self.with_negatives else ()),
         )
+
+    def _truth(self, patches: list[Tensor], item: Item, draw: Sequence[float]) -> Tensor | int:
+        if patches:
+            return patches[self.truths.best(torch.stack(patches))]
+        return pick(item.odds, draw[4])
+
+    def _negative(self, item: Item, draw: float, cut: Any) -> tuple[Tensor, Tensor]:
+        places = item.negatives
+        image = cut(item.targets[places[int(draw * len(places))] if places else 0])
+        return image, image.new_full((1, 1, 1), float(bool(places)))
+
+
+def _stacked(crops: Sequence[Batch]) -> Batch:
+    columns = (None if column[0] is None else torch.stack(column) for column in zip(*crops, strict=True))
+    return Batch(*columns)  # type: ignore[arg-type]  # a column has tensors or nothing
+
+
+def _share(batch: Batch, group: Group) -> Batch:
+    rows = group.share(len(batch.target))
+    return Batch(*(None if column is None else column[rows] for column in batch))  # type: ignore[arg-type]  # as above
 
 
 def _patch(image: Tensor, top: int, left: int, size: int, turn: int) -> Tensor:

@@ -5,19 +5,31 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from percept.training.adversary import Adversary
-from percept.training.guard import Guard, all_finite
-from percept.training.patches import PatchSampler
+from percept.training.batch import Batch
+from percept.training.guard import Guard
+from percept.training.player import Player
+from percept.training.ramps import Ramp
 from percept.training.runtime import Runtime
 from percept.training.terms import Term
-from percept.training.whole_images import WholeImages
+
+Losses = dict[str, Tensor]
+
+
+class Sampler(Protocol):
+    """Gives batches, and knows where it stands."""
+
+    def next(self) -> Batch: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 @dataclass
@@ -25,58 +37,59 @@ class Adversarial:
     """An adversary with its place in the objective: `weight`, from step `starts_at` on, when its schedule begins."""
 
     adversary: Adversary
-    schedule: LRScheduler
-    weight: float
+    weight: Ramp
     starts_at: int
 
 
 class Trainer:
-    """Minimises Σ weight · fidelity + weight · adversarial term over random patches, or over whole images.
+    """Minimises Σ weight · term + weight · adversarial term over batches of patches, or over whole images.
 
-    `step` counts the steps that were taken. Each step: generator forward, discriminator update (from its start on),
-    generator update with the updated discriminator, schedules, moving average. Whatever is not finite is skipped.
+    `step` counts the steps that were taken. Each step: practice of the discriminator, if it has several updates; then
+    `accumulate` batches go through generator and discriminator, and both are updated at once from what these gave;
+    schedules; moving average. Whatever is not finite is skipped.
     """
 
     def __init__(
         self,
         runtime: Runtime,
-        generator: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        schedule: LRScheduler,
-        sampler: PatchSampler | WholeImages,
+        player: Player,
+        sampler: Sampler,
         terms: Sequence[Term],
         adversarial: Adversarial | None = None,
         ema: AveragedModel | None = None,
+        accumulate: int = 1,
     ) -> None:
-        self.runtime, self.generator, self.optimizer, self.schedule = runtime, generator, optimizer, schedule
-        self.sampler, self.terms, self.adversarial, self.ema = sampler, tuple(terms), adversarial, ema
-        self.guard = Guard(generator, adversarial.adversary.discriminator if adversarial else None)
-        self.parameters = [p for p in generator.parameters() if p.requires_grad]
+        self.runtime, self.player, self.sampler, self.terms = runtime, player, sampler, tuple(terms)
+        self.adversarial, self.ema, self.accumulate = adversarial, ema, accumulate
+        self.guard = Guard(player.network, adversarial.adversary.player.network if adversarial else None)
         self.step = 0
 
-    def advance(self) -> dict[str, Tensor]:
-        """One step; returns each loss by its label, unweighted. Raises DivergedError at the tenth bad step."""
-        degraded, target = (self.runtime.move(t) for t in self.sampler.next())
+    @property
+    def generator(self) -> nn.Module:
+        """The network that is trained."""
+        return self.player.network
+
+    def advance(self) -> Losses:
+        """One step; returns each loss by its label, unweighted. Raises DivergedError at the tenth bad step in a row."""
         self.guard.remember()
-        with self.runtime.autocast():
-            output = self.generator(degraded)
-        output = output.float()
-        losses: dict[str, Tensor] = {}
-        if self._adversary_at_work():
-            losses.update(self._update_discriminator(target, output))
-        total = self._objective(output, target, losses)
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]  # torch's own annotation is missing
-        self._finish(total, losses)
+        adversarial = self.adversarial if self._adversary_at_work() else None
+        losses: Losses = {}
+        if adversarial:
+            self._practise(adversarial.adversary)
+            adversarial.adversary.player.zero_grad()
+        self.player.zero_grad()
+        totals = [self._batch(adversarial, losses) for _ in range(self.accumulate)]
+        if adversarial and self._learns(adversarial.adversary):
+            adversarial.adversary.step(losses["discriminator"])
+        self._finish(totals, losses)
         return losses
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights, optimisers, schedules, averages, counters and every random number generator."""
+        """Weights, optimisers, schedules, scalers, averages, counters and every random number generator."""
         state: dict[str, Any] = {
             "step": self.step,
             "generator": self.generator.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "player": self.player.state_dict(),
             "sampler": self.sampler.state_dict(),
             "guard": [self.guard.in_a_row, self.guard.skipped],
             "torch": torch.get_rng_state(),
@@ -88,58 +101,94 @@ class Trainer:
             state["ema"] = self.ema.state_dict()
         if self.adversarial:
             state["adversary"] = self.adversarial.adversary.state_dict()
-            state["adversary-schedule"] = self.adversarial.schedule.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue exactly where `state_dict` was taken."""
         self.step = state["step"]
         self.generator.load_state_dict(state["generator"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        self.player.load_state_dict(state["player"])
         self.sampler.load_state_dict(state["sampler"])
         self.guard.in_a_row, self.guard.skipped = state["guard"]
-        torch.set_rng_state(state["torch"])
-        random.setstate((3, tuple(state["python"]), None))
-        if "cuda" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["cuda"])
+        self._restore_random(state)
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
         if self.adversarial:
             self.adversarial.adversary.load_state_dict(state["adversary"])
-            self.adversarial.schedule.load_state_dict(state["adversary-schedule"])
+
+    def _restore_random(self, state: dict[str, Any]) -> None:
+        group = self.runtime.group
+        if not group.leads:  # whose numbers they were: the others draw numbers of their own
+            torch.manual_seed(state["step"] * group.size + group.rank)
+            return
+        torch.set_rng_state(state["torch"])
+        random.setstate((3, tuple(state["python"]), None))
+        if "cuda" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda"])
 
     def _adversary_at_work(self) -> bool:
         return self.adversarial is not None and self.step >= self.adversarial.starts_at
 
-    def _update_discriminator(self, target: Tensor, output: Tensor) -> dict[str, Tensor]:
-        assert self.adversarial is not None
-        with self.runtime.autocast():
-            return self.adversarial.adversary.update(target, output)
+    def _learns(self, adversary: Adversary) -> bool:
+        return self.step % adversary.every == 0
 
-    def _objective(self, output: Tensor, target: Tensor, losses: dict[str, Tensor]) -> Tensor:
-        total = output.new_zeros(())
-        for term in self.terms:
-            value = term(output, target)
-            losses[term.label] = value.detach()
-            total = total + term.weight * value
-        if self._adversary_at_work():
-            assert self.adversarial is not None
+    def _next(self) -> Batch:
+        moved = (None if images is None else self.runtime.move(images) for images in self.sampler.next())
+        return Batch(*moved)  # type: ignore[arg-type]  # a batch has images or nothing
+
+    def _practise(self, adversary: Adversary) -> None:
+        for _ in range(adversary.steps - 1 if self._learns(adversary) else 0):
+            batch = self._next()
             with self.runtime.autocast():
-                value = self.adversarial.adversary.generator_term(target, output)
-            losses["adversarial"] = value.detach()
-            total = total + self.adversarial.weight * value
-        return total
+                with torch.no_grad():
+                    output = self.generator(batch.degraded).float()
+                adversary.practise(batch.target, output)
 
-    def _finish(self, total: Tensor, losses: dict[str, Tensor]) -> None:
-        if all_finite(total, self.parameters):
+    def _batch(self, adversarial: Adversarial | None, losses: Losses) -> Tensor:
+        """Add one batch's gradients to what there is; returns the whole objective's value."""
+        batch, share = self._next(), 1 / self.accumulate
+        output: Tensor
+        with self.runtime.autocast():
+            output = self.generator(batch.degraded)
+        output = output.float()
+        total: Tensor = output.new_zeros(())
+        for term in self.terms:
+            value = term(output, batch)
+            _note(losses, term.label, value.detach() * share)
+            total = total + term.weight.at(self.step) * value
+        roots, gradients = _roots(total, self.player.scaled(total * share))
+        if adversarial:
+            pull, value = self._meet(adversarial, batch.target, output, losses)
+            roots, gradients = [*roots, output], [*gradients, self.player.scaled(pull * share)]
+            total = total.detach() + value
+        torch.autograd.backward(roots, gradients)
+        return total.detach()
+
+    def _meet(self, adversarial: Adversarial, real: Tensor, output: Tensor, losses: Losses) -> tuple[Tensor, Tensor]:
+        adversary, weight, share = adversarial.adversary, adversarial.weight.at(self.step), 1 / self.accumulate
+        with self.runtime.autocast():
+            gradient, found, value = adversary.meet(real, output, self._learns(adversary), share)
+        for name, loss in found.items():
+            _note(losses, name, loss * share)
+        return weight * gradient, weight * value
+
+    def _finish(self, totals: Sequence[Tensor], losses: Losses) -> None:
+        if self.player.step(totals):
             self.guard.passed()
-            self.optimizer.step()
             if self.ema is not None:
                 self.ema.update_parameters(self.generator)
         else:
-            self.guard.skip(self.step + 1, losses)
-        self.schedule.step()
+            self.guard.skip(self.step + 1, losses, counts=not self.player.overflows)
+        self.player.schedule.step()
         if self.adversarial and self._adversary_at_work():
-            self.adversarial.schedule.step()
+            self.adversarial.adversary.player.schedule.step()
         self.step += 1
+
+
+def _note(losses: Losses, label: str, value: Tensor) -> None:
+    losses[label] = losses[label] + value if label in losses else value
+
+
+def _roots(total: Tensor, scaled: Tensor) -> tuple[list[Tensor], list[Tensor | None]]:
+    """Where a backward pass begins: nowhere, if nothing of the objective depends on the output."""
+    return ([scaled], [None]) if total.requires_grad else ([], [])

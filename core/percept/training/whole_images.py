@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from percept.contracts import Dataset
 from percept.errors import DataError
+from percept.training.batch import Batch
 from percept.training.degrade import Chain
 
 
@@ -28,9 +28,9 @@ class WholeImages:
         self._targets = torch.cat([target for _, target in pairs])
         self.scale = self._targets.shape[-1] // self.inputs.shape[-1]
 
-    def next(self) -> tuple[Tensor, Tensor]:
+    def next(self) -> Batch:
         """(inputs (N, 3, h, w), targets (N, 3, H, W)), float32."""
-        return self.inputs, self._targets
+        return Batch(self.inputs, self._targets)
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: every step is alike."""

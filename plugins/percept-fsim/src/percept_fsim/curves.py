@@ -23,7 +23,7 @@ class Curve(NamedTuple):
 
 def curve(values: Tensor, of: Curve) -> Tensor:
     """Values of any shape and sign on the curve; differentiable once."""
-    result: Tensor = _Curve.apply(values, of)  # type: ignore[no-untyped-call]  # torch's apply has no types
+    result: Tensor = _Curve.apply(values, of)
     return result
 
 
@@ -32,7 +32,7 @@ def stretch(maps: Tensor, least: float) -> Tensor:
 
     Differentiable once, by the extremes too, which share their part of the slope where there are several.
     """
-    result: Tensor = _Stretch.apply(maps, least)  # type: ignore[no-untyped-call]  # as above
+    result: Tensor = _Stretch.apply(maps, least)
     return result
 
 

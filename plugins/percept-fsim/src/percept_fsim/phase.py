@@ -19,7 +19,7 @@ def phase_congruency(plane: Tensor) -> Tensor:
 
     An image's noise is estimated from its own median energy. Differentiable once.
     """
-    result: Tensor = _PhaseCongruency.apply(plane)  # type: ignore[no-untyped-call]  # torch's apply has no types
+    result: Tensor = _PhaseCongruency.apply(plane)
     return result
 
 

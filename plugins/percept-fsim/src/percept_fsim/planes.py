@@ -49,7 +49,7 @@ def _sums(images: Tensor, factor: int, dim: int) -> Tensor:
 
 def gradient_magnitude(plane: Tensor) -> Tensor:
     """(N, 1, h, w) → |∇| (N, 1, h, w) with Scharr's filters divided by 16, zeros beyond the border."""
-    result: Tensor = _GradientMagnitude.apply(plane)  # type: ignore[no-untyped-call]  # torch's apply has no types
+    result: Tensor = _GradientMagnitude.apply(plane)
     return result
 
 

@@ -25,7 +25,7 @@ def imresize_bilinear(images: Tensor, size: tuple[int, int]) -> Tensor:
     """(N, C, H, W) → (N, C, *size), differentiable once; values are neither rounded nor clamped."""
     for dim in (-2, -1):
         if images.shape[dim] != size[dim]:
-            images = _Resize.apply(images, dim, size[dim])  # type: ignore[no-untyped-call]  # apply has no types
+            images = _Resize.apply(images, dim, size[dim])
     return images
 
 

@@ -47,7 +47,7 @@ def saliency(images: Tensor) -> Tensor:
     """(N, 3, H, W) in [0, 1] → visual saliency (N, 1, H, W) in [0, 1]; 0 everywhere in a flat image."""
     colours = lab(imresize_bilinear(images, (SIDE, SIDE)))
     bands, centre = priors(images.dtype, str(images.device))
-    filtered: Tensor = _Filter.apply(colours, bands)  # type: ignore[no-untyped-call]  # torch's apply has no types
+    filtered: Tensor = _Filter.apply(colours, bands)
     frequency = (filtered.square().sum(1, keepdim=True) + TINY).sqrt()
     warm = stretch(colours[:, 1:], LEAST_COLOURS).square().sum(1, keepdim=True)
     colour = 1 - (-warm / COLD**2).clamp_min(NO_COLD).exp()

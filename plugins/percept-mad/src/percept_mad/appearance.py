@@ -25,7 +25,7 @@ def statistics(levels: Tensor) -> Tensor:
 
     Filters are in order of scale, and what belongs to a scale is multiplied by its weight.
     """
-    moments = blocks(Moments(*Magnitudes.apply(levels)), SPAN)  # type: ignore[no-untyped-call]  # torch has no type
+    moments = blocks(Moments(*Magnitudes.apply(levels)), SPAN)
     variance = moments.second / BLOCK + FLAT
     weights = levels.new_tensor(WEIGHTS).repeat_interleave(ORIENTATIONS).view(-1, 1, 1) / sum(WEIGHTS)
     deviation = (moments.second / (BLOCK - 1) + FLAT).sqrt() * weights

@@ -28,7 +28,7 @@ def mean_of_pair(planes: Tensor, reference: Tensor, window: Tensor, *, luminance
         return _by_autograd(planes, reference, window, luminance)
     count = max(len(planes), len(reference))
     planes, reference = (values.expand(count, -1, -1, -1) for values in (planes, reference))
-    return _Mean.apply(planes, reference, window, luminance, torch.is_grad_enabled())  # type: ignore[no-any-return, no-untyped-call]  # torch's
+    return _Mean.apply(planes, reference, window, luminance, torch.is_grad_enabled())  # type: ignore[no-any-return]  # torch's
 
 
 def _by_autograd(planes: Tensor, reference: Tensor, window: Tensor, luminance: bool) -> Tensor:

@@ -23,7 +23,7 @@ def total_variation(images: Tensor, norm: Norm = "l1") -> Tensor:
     """
     down: Tensor
     right: Tensor
-    down, right = _Differences.apply(images)  # type: ignore[no-untyped-call]  # torch's has no types
+    down, right = _Differences.apply(images)
     if norm == "l1":
         return down.abs_().sum(dim=(1, 2, 3)) + right.abs_().sum(dim=(1, 2, 3))
     if norm == "l2":

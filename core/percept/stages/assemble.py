@@ -1,0 +1,198 @@
+"""From the section `optimize` of a resolved cell to a trainer at step 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from percept.contracts import Assessor
+from percept.errors import ComponentError, InputError
+from percept.registry import registry
+from percept.specs import AssessorSpec, DiscriminatorSpec
+from percept.stages.build import build_dataset, build_degrade, build_discriminator, build_generator
+from percept.stages.identity import learns_from
+from percept.stages.job import Job
+from percept.stages.scoring import Options, build_assessors
+from percept.training.adversary import Adversary
+from percept.training.averaging import averaged
+from percept.training.ground_truths import GroundTruths
+from percept.training.lora import add_adapters
+from percept.training.objectives import OBJECTIVES
+from percept.training.optimizers import build_optimizer, build_schedule
+from percept.training.patches import PatchSampler
+from percept.training.penalties import PENALTIES, Penalty
+from percept.training.player import Player
+from percept.training.ramps import ramp_of
+from percept.training.runtime import seed_of
+from percept.training.terms import Fidelity, Quality, Rejected, Term, labels, quality_of
+from percept.training.trainer import Adversarial, Trainer
+from percept.training.validation import Validation
+from percept.training.whole_images import WholeImages
+
+Config = Mapping[str, Any]
+
+
+def build_trainer(job: Job) -> Trainer:
+    """Networks, losses, data and optimisers of the cell, at step 0."""
+    config, seed = job.config["optimize"], job.config["seed"]
+    sampler = _sampler(job)
+    generator = _generator(job, sampler)
+    player = _player(job, generator, config["optimizer"], config["schedule"], config["steps"])
+    ema = averaged(generator, config["ema"]) if config["ema"] else None
+    adversarial = _adversarial(job)
+    # Each process draws its own dropout; one process draws what it always did.
+    torch.manual_seed(seed_of(seed, "training") + job.runtime.group.rank)
+    return Trainer(job.runtime, player, sampler, _terms(job), adversarial, ema, config["accumulate"])
+
+
+def build_validation(job: Job) -> Validation | None:
+    """What looks at `data.validate` on the way, or None. Raises ComponentError if its assessor cannot be built."""
+    config = job.config["optimize"]["validate"]
+    if not config:
+        return None
+    options = Options(config["crop-border"], config["eight-bit"])
+    (judge,) = build_assessors([config["with"]], options, job.runtime.device)
+    if judge.broken:
+        raise ComponentError(f"optimize.validate: {judge.broken}")
+
+    @torch.no_grad()
+    def restore(network: nn.Module, degraded: Tensor) -> Tensor:
+        with job.runtime.autocast():
+            output: Tensor = network(job.runtime.move(degraded))
+        return output.float().clamp(0, 1).cpu()
+
+    def score(output: Tensor, target: Tensor) -> float:
+        found = judge.score(output, target)
+        if not found.ok:
+            raise ComponentError(f"optimize.validate: {judge.facts['label']}: {found.reason}")
+        return found.value
+
+    dataset = build_dataset(job.config["data"]["validate"])
+    degrade = build_degrade(job.config["data"]["degrade"])
+    higher = judge.facts["direction"] == "higher"
+    return Validation(dataset, degrade, restore, score, judge.facts["label"], higher, config["every"])
+
+
+def _generator(job: Job, sampler: PatchSampler | WholeImages) -> nn.Module:
+    lora = job.config["optimize"]["lora"]
+    generator = build_generator(job, sampler.scale).train()
+    if isinstance(sampler, WholeImages):
+        generator.adopt(job.runtime.move(sampler.inputs))  # type: ignore[operator]  # torch takes it for a Tensor
+    if lora:
+        torch.manual_seed(seed_of(job.config["seed"], "lora"))
+        rank = lora["rank"]
+        add_adapters(generator, rank, rank if lora["alpha"] is None else lora["alpha"], lora["targets"])
+        generator = job.runtime.place(generator)
+    if job.runtime.group.size > 1 and job.runtime.device.type == "cuda":
+        generator = nn.SyncBatchNorm.convert_sync_batchnorm(generator)  # type: ignore[no-untyped-call]  # torch's
+    if job.runtime.compile:
+        generator.compile()
+    return generator
+
+
+def _player(job: Job, network: nn.Module, optimizer: Config, schedule: Config, steps: int) -> Player:
+    made = build_optimizer(network.parameters(), optimizer)
+    runtime, clip = job.runtime, job.config["optimize"]["clip"]
+    return Player(network, made, build_schedule(made, schedule, steps), clip, runtime.scaler(), runtime.group)
+
+
+def _sampler(job: Job) -> PatchSampler | WholeImages:
+    config, group = job.config["optimize"], job.runtime.group
+    degrade = build_degrade(job.config["data"]["degrade"])
+    dataset = build_dataset(job.config["data"][learns_from(job.config)])
+    if learns_from(job.config) == "test":
+        if group.size > 1:
+            raise InputError("runtime.processes: images that are their own generator have no batch to share; make it 1")
+        return WholeImages(dataset, degrade)
+    if config["batch"] % group.size:
+        raise InputError(f"optimize.batch {config['batch']} is no multiple of runtime.processes {group.size}")
+    seed = seed_of(job.config["seed"], "patches")
+    truths, negative = _ground_truths(job), bool(config["ground-truth"]["negative"])
+    sizes = (config["patch"], config["batch"], config["augment"])
+    return PatchSampler(dataset, degrade, *sizes, seed, truths, negative, group)
+
+
+def _ground_truths(job: Job) -> GroundTruths:
+    config = job.config["optimize"]["ground-truth"]
+    if not config["assessor"]:
+        return GroundTruths(config["use"])
+    # On the processor, where the ground truths are.
+    assessor = registry().build("assessor", config["assessor"]["use"], **config["assessor"]["parameters"])
+    return GroundTruths(config["use"], quality_of(assessor, _spec(config["assessor"]).direction), config["temperature"])
+
+
+def _terms(job: Job) -> list[Term]:
+    config = job.config["optimize"]
+    fidelity, quality, negative = config["fidelity"], config["quality"], config["ground-truth"]["negative"]
+    names = labels([c["label"] or c["use"] for c in (*fidelity, *quality)] + (["rejected"] if negative else []))
+    terms: list[Term] = []
+    for name, c in zip(names, fidelity, strict=False):
+        terms.append(Fidelity(name, ramp_of(c["weight"]), _built(job, "fidelity_loss", c)))
+    for name, c in zip(names[len(fidelity) :], quality, strict=False):
+        spec, assessor = _spec(c), _judging(_built(job, "assessor", c))
+        terms.append(Quality(name, ramp_of(c["weight"]), assessor, spec.direction, spec.reference == "full"))
+    if negative:
+        terms.append(Rejected(names[-1], ramp_of(negative["weight"]), negative["mask"]))
+    return terms
+
+
+def _built(job: Job, kind: Any, config: Config) -> Any:
+    built = registry().build(kind, config["use"], **config["parameters"])
+    if hasattr(built, "to"):
+        built.to(job.runtime.device)
+    return built
+
+
+def _judging(assessor: Assessor) -> Assessor:
+    """An assessor whose own parameters stay as they are."""
+    if isinstance(assessor, nn.Module):
+        assessor.eval().requires_grad_(False)
+    return assessor
+
+
+def _spec(config: Config) -> AssessorSpec:
+    spec = registry().find("assessor", config["use"]).spec
+    assert isinstance(spec, AssessorSpec)
+    return spec
+
+
+def _adversarial(job: Job) -> Adversarial | None:
+    config = job.config["optimize"]
+    adversarial = config["adversarial"]
+    if not adversarial or not adversarial["discriminator"]:
+        return None
+    discriminator = build_discriminator(job).train()
+    _require_room(adversarial["discriminator"]["use"], discriminator, config["patch"])
+    optimizer, schedule = adversarial["optimizer"] or config["optimizer"], adversarial["schedule"] or config["schedule"]
+    turns = max(1, config["steps"] - adversarial["starts-at"])
+    adversary = Adversary(
+        _player(job, discriminator, optimizer, schedule, turns),
+        OBJECTIVES[adversarial["objective"]],
+        torch.Generator().manual_seed(seed_of(job.config["seed"], "adversary")),
+        _penalties(adversarial),
+        adversarial["label-smoothing"],
+        adversarial["steps"],
+        adversarial["every"],
+    )
+    return Adversarial(adversary, ramp_of(adversarial["weight"]), adversarial["starts-at"])
+
+
+def _penalties(config: Config) -> list[Penalty]:
+    asked = {name: config[name] for name in PENALTIES if config[name]}
+    by_itself = OBJECTIVES[config["objective"]].penalty
+    if by_itself:
+        asked = {"gradient-penalty": {"weight": by_itself, "every": 1}, **asked}
+    return [Penalty(name, PENALTIES[name], c["weight"], c["every"]) for name, c in asked.items() if c["weight"]]
+
+
+def _require_room(name: str, discriminator: nn.Module, patch: int) -> None:
+    spec = registry().find("discriminator", name).spec
+    assert isinstance(spec, DiscriminatorSpec)
+    least = getattr(discriminator, "min_size", spec.min_size)
+    if patch < least:
+        raise InputError(
+            f"optimize.patch: discriminator '{name}' with these parameters needs {least} pixels a side, not {patch}"
+        )

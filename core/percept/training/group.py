@@ -1,0 +1,48 @@
+"""Several processes that train one network: each takes its share of a batch, and they average what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+
+@dataclass(frozen=True)
+class Group:
+    """Where this process stands: number `rank` of `size`. Alone, everything here does nothing.
+
+    Gradients are averaged by hand rather than by DistributedDataParallel: a step of adversarial training goes through
+    one network several times before a backward pass, and penalties go through it twice.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that tells, saves and assesses."""
+        return self.rank == 0
+
+    def share(self, rows: int) -> slice:
+        """The rows of a batch that are this process's. `rows` is a multiple of `size`."""
+        part = rows // self.size
+        return slice(self.rank * part, (self.rank + 1) * part)
+
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its mean over the processes, in one exchange."""
+        if self.size == 1 or not tensors:
+            return
+        flat = parameters_to_vector(tensors)
+        torch.distributed.all_reduce(flat)
+        vector_to_parameters(flat / self.size, tensors)
+
+    def agree(self, flag: bool, device: torch.device) -> bool:
+        """What the leading process says, everywhere."""
+        if self.size == 1:
+            return flag
+        answer = torch.tensor([flag], dtype=torch.uint8, device=device)
+        torch.distributed.broadcast(answer, src=0)
+        return bool(answer.item())
