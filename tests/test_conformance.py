@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,22 @@ def rated(root: Path) -> dict[str, Any]:
     lines = ["image,reference,mos", *(f"{place}.png,2.png,{mos}" for mos, place in enumerate(("deeper/1", "deeper/3")))]
     (root / "opinions.csv").write_text("\n".join(lines) + "\n")
     return {"path": str(root / "opinions.csv")}
+
+
+@example("dataset", "groups")
+def groups(root: Path) -> dict[str, Any]:
+    for name in ("original", "01", "02"):
+        (root / name).mkdir()
+        folder(root / name)
+    lines = [
+        f"{image},{target},{'positive' if target == '02' else 'negative'}"
+        for image, target in product(("0", "2", "deeper/1", "deeper/3"), ("01", "02"))
+    ]
+    (root / "labels.csv").write_text("\n".join(["image,target,label", *lines]) + "\n")
+    return {"path": str(root), "labels": str(root / "labels.csv")}
+
+
+EXAMPLES["generator", "folder"] = folder
 
 
 def trained(name: str) -> Callable[[Path], dict[str, Any]]:

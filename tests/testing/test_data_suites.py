@@ -146,12 +146,28 @@ class Stretched(Two):
 
 class Grouped(Two):
     def sample(self, name: str, target: Tensor) -> Sample:
-        return Sample(id=name, target=target, targets=(target, target), labels=("sharp", "soft"))
+        return Sample(id=name, target=target, targets=(target, target), labels=("positive", "negative"))
 
 
 class Mislabelled(Two):
     def sample(self, name: str, target: Tensor) -> Sample:
-        return Sample(id=name, target=target, targets=(target, target), labels=("sharp",))
+        return Sample(id=name, target=target, targets=(target, target), labels=("positive",))
+
+
+class OtherWords(Two):
+    def sample(self, name: str, target: Tensor) -> Sample:
+        return Sample(id=name, target=target, targets=(target,), labels=("sharp",))
+
+
+class OneSmaller(Two):
+    def sample(self, name: str, target: Tensor) -> Sample:
+        return Sample(id=name, target=target, targets=(target, target[:, 1:]), labels=("positive", "similar"))
+
+
+class EnhancesAtRandom(Two):
+    def sample(self, name: str, target: Tensor) -> Sample:
+        enhanced = target.roll(int(torch.randint(1, 9, ())), dims=-1)
+        return Sample(id=name, target=target, targets=(enhanced,), labels=("positive",))
 
 
 class Rated(Two):
@@ -174,7 +190,10 @@ DATASETS = [
     (Two, {"content": "pairs"}, "samples", "content is pairs, but there is no degraded image"),
     (Stretched, {"content": "pairs"}, "samples", r"degraded \(3, 8, 6\) is no whole fraction"),
     (Two, {"content": "groups"}, "samples", "content is groups"),
-    (Mislabelled, {"content": "groups"}, "samples", "labels do not fit"),
+    (Mislabelled, {"content": "groups"}, "samples", "2 further ground truths, 1 labels"),
+    (OtherWords, {"content": "groups"}, "samples", r"label \['sharp'\] is none of positive, similar, negative"),
+    (OneSmaller, {"content": "groups"}, "samples", "a further ground truth is of another size"),
+    (EnhancesAtRandom, {"content": "groups"}, "deterministic", "train/0 differs when it is read again"),
     (Two, {"content": "rated"}, "samples", "content is rated"),
     (CropsAtRandom, {}, "deterministic", "train/0 differs when it is read again"),
     (WhereIAm, {}, "fingerprint", "depends on the current directory"),

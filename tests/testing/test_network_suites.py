@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -120,11 +122,89 @@ class Frames(nn.Module):
         return degraded * self.gain
 
 
+class Elsewhere(nn.Module):
+    """Two outputs, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids = ["a", "b"]
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(b"two").hexdigest()
+
+    def named(self, name: str) -> Tensor:
+        if name not in self.ids:
+            raise ImageError(f"there is no {name}")
+        return self.output(name)
+
+    def output(self, name: str) -> Tensor:
+        return torch.full((1, 3, 4, 5), 0.5)
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        raise ImageError("outputs have names")
+
+
+class Unnamed(nn.Module):
+    pass
+
+
+class NoneElsewhere(Elsewhere):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids = []
+
+    def named(self, name: str) -> Tensor:
+        return self.output(name) if name == "a" else super().named(name)
+
+
+class Levels(Elsewhere):
+    def output(self, name: str) -> Tensor:
+        return super().output(name) * 255
+
+
+class Flat(Elsewhere):
+    def output(self, name: str) -> Tensor:
+        return super().output(name)[0]
+
+
+class Moody(Elsewhere):
+    def output(self, name: str) -> Tensor:
+        return torch.rand(1, 3, 4, 5)
+
+
+class Invents(Elsewhere):
+    def named(self, name: str) -> Tensor:
+        return self.output(name)
+
+
+class Sees(Elsewhere):
+    def forward(self, degraded: Tensor) -> Tensor:
+        return degraded
+
+
+class Anonymous(Elsewhere):
+    def fingerprint(self) -> str:
+        return "version one"
+
+
+class WhereIAm(Elsewhere):
+    def fingerprint(self) -> str:
+        return hashlib.sha256(str(Path.cwd()).encode()).hexdigest()
+
+
+class Weighty(Elsewhere):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(1))
+
+
 def generator(cls: type, **facts: Any) -> GeneratorSpec:
     defaults: dict[str, Any] = {"scales": (2, 4), "min_size": 4}
     name, target = cls.__name__.lower(), f"{__name__}:{cls.__name__}"
     return GeneratorSpec(name=name, summary="", target=target, **{**defaults, **facts})
 
+
+BY_NAME = {"by_name": True, "trainable": False, "scales": ()}
 
 GENERATORS = [
     (FourFails, {}, "builds", "no such scale"),
@@ -140,6 +220,15 @@ GENERATORS = [
     (Forgetful, {}, "saves-and-loads", "outputs differ"),
     (Enlarge, {"trainable": False}, "nothing-to-train", r"has parameters \(conv.weight, conv.bias\)"),
     (Enlarge, {"known_failures": {"sharpness": "?"}}, "known-failures", "sharpness: no such check"),
+    (Unnamed, BY_NAME, "builds", "Unnamed has no ids"),
+    (Levels, BY_NAME, "named", r"a: values from 127.5 to 127.5, outside of \[0, 1\]"),
+    (Flat, BY_NAME, "named", r"a: \(3, 4, 5\), not \(1, 3, H, W\)"),
+    (Moody, BY_NAME, "deterministic", "a second time differs"),
+    (Invents, BY_NAME, "others-refused", "an unknown name: accepted"),
+    (Sees, BY_NAME, "others-refused", "an image: accepted"),
+    (Anonymous, BY_NAME, "fingerprint", "'version one' is no hexadecimal hash"),
+    (WhereIAm, BY_NAME, "fingerprint", "depends on the current directory"),
+    (Weighty, BY_NAME, "nothing-to-train", r"has parameters \(gain\)"),
 ]
 
 
@@ -286,6 +375,7 @@ def test_just_this_check_fails(
         generator(Enlarge),
         generator(Repeat, trainable=False),
         generator(Frames, scales=(1,), temporal=True),
+        generator(Elsewhere, **BY_NAME),
         discriminator(Judge),
     ],
     ids=lambda spec: spec.name,
@@ -301,7 +391,14 @@ def test_a_given_scale_is_the_only_one_looked_at(failures: Any) -> None:
 @pytest.mark.parametrize(
     ("specs", "broken"),
     [
-        ([generator(Enlarge, known_failures={"shape": ""}), generator(Repeat, trainable=False)], GENERATORS),
+        (
+            [
+                generator(Enlarge, known_failures={"shape": ""}),
+                generator(Repeat, trainable=False),
+                generator(Elsewhere, **BY_NAME),
+            ],
+            GENERATORS,
+        ),
         ([discriminator(Judge, known_failures={"shape": ""})], DISCRIMINATORS),
     ],
     ids=["generator", "discriminator"],
@@ -310,3 +407,8 @@ def test_every_check_is_broken_by_some_component(specs: list[Any], broken: list[
     listed = {check.name for spec in specs for check in checks_for(component(spec))}
     named = [{checks} if isinstance(checks, str) else checks for *_, checks, _ in broken]
     assert listed == set().union(*named)
+
+
+def test_one_by_name_cannot_be_trained() -> None:
+    with pytest.raises(ValueError, match="a generator by name is not trainable, temporal or per image"):
+        generator(Elsewhere, by_name=True)

@@ -86,7 +86,8 @@ def store_weights(job: Job, trainer: Trainer, validation: Validation | None) -> 
     from percept.training.lora import adapters_of, merged
 
     assessed = trainer.ema.module if trainer.ema is not None else trainer.generator
-    parts = {"generator": merged(trainer.generator), "lora": adapters_of(assessed)}
+    adapters = validation.adapters if validation else adapters_of(assessed)
+    parts = {"generator": merged(trainer.generator), "lora": adapters}
     if trainer.ema is not None:
         parts["ema"] = merged(trainer.ema.module)
     if validation:

@@ -47,13 +47,14 @@ def together(job: Job) -> Iterator[Job]:
         _leave()
         for other in others:
             other.wait()
-    except Exception as error:
+    except RuntimeError as error:  # what torch says of a partner who is gone; the partner has said why
         _leave()
-        failures = "" if isinstance(error, StoppedError) else _reasons(job.scratch)
+        failures = _reasons(job.scratch)
         if failures:
             raise PerceptError(failures) from error
         raise
     finally:
+        _leave()
         for other in others:
             other.kill()
         for left in (meeting, *job.scratch.glob("process-*.failed")):

@@ -72,7 +72,7 @@ def adapters_of(network: nn.Module) -> dict[str, Tensor]:
             f"{name}.lora_b": update.b,
             f"{name}.lora_scale": torch.tensor(update.scale),
         }
-    return {name: value.detach().clone() for name, value in found.items()}
+    return {name: value.detach().cpu().clone() for name, value in found.items()}
 
 
 def merged(network: nn.Module) -> dict[str, Tensor]:
@@ -101,7 +101,7 @@ def merge_adapters(network: nn.Module, adapters: Mapping[str, Tensor], where: st
             weight: Tensor = layers[name].weight  # type: ignore[assignment]  # of such a layer
             if (b.shape[0], a.shape[1]) != (weight.shape[0], weight[0].numel()):
                 raise InputError(
-                    f"{where}: {name} is {b.shape[0]}×{a.shape[1]}, the network's is {tuple(weight.shape)}"
+                    f"{where}: {name} is {b.shape[0]}×{a.shape[1]}, the network's weight is {tuple(weight.shape)}"
                 )
             weight += (scale * (b @ a)).view_as(weight).to(weight)
 

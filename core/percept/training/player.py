@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,6 +60,12 @@ class Player:
         if self.scaler is not None:
             self.scaler.update()
         return finite
+
+    def turn(self) -> None:
+        """The schedule's next step, also where the optimiser's was skipped, of which torch would warn."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+            self.schedule.step()
 
     @property
     def overflows(self) -> bool:

@@ -74,13 +74,16 @@ class Trainer:
         self.guard.remember()
         adversarial = self.adversarial if self._adversary_at_work() else None
         losses: Losses = {}
+        practised: Losses = {}
         if adversarial:
-            self._practise(adversarial.adversary)
+            practised = self._practise(adversarial.adversary)
             adversarial.adversary.player.zero_grad()
         self.player.zero_grad()
         totals = [self._batch(adversarial, losses) for _ in range(self.accumulate)]
         if adversarial and self._learns(adversarial.adversary):
             adversarial.adversary.step(losses["discriminator"])
+        losses = {**practised, **losses}
+        self.runtime.group.average(list(losses.values()))
         self._finish(totals, losses)
         return losses
 
@@ -136,13 +139,16 @@ class Trainer:
         moved = (None if images is None else self.runtime.move(images) for images in self.sampler.next())
         return Batch(*moved)  # type: ignore[arg-type]  # a batch has images or nothing
 
-    def _practise(self, adversary: Adversary) -> None:
+    def _practise(self, adversary: Adversary) -> Losses:
+        """The discriminator's updates before the one that it shares with the generator; their last losses."""
+        losses: Losses = {}
         for _ in range(adversary.steps - 1 if self._learns(adversary) else 0):
             batch = self._next()
             with self.runtime.autocast():
                 with torch.no_grad():
                     output = self.generator(batch.degraded).float()
-                adversary.practise(batch.target, output)
+                losses |= adversary.practise(batch.target, output)
+        return losses
 
     def _batch(self, adversarial: Adversarial | None, losses: Losses) -> Tensor:
         """Add one batch's gradients to what there is; returns the whole objective's value."""
@@ -179,9 +185,9 @@ class Trainer:
                 self.ema.update_parameters(self.generator)
         else:
             self.guard.skip(self.step + 1, losses, counts=not self.player.overflows)
-        self.player.schedule.step()
+        self.player.turn()
         if self.adversarial and self._adversary_at_work():
-            self.adversarial.adversary.player.schedule.step()
+            self.adversarial.adversary.player.turn()
         self.step += 1
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from percept.contracts import Dataset
 from percept.errors import PerceptError
 from percept.training.degrade import Chain
-from percept.training.lora import merged
+from percept.training.lora import adapters_of, merged
 
 Score = Callable[[Tensor, Tensor], float]
 
@@ -26,6 +26,7 @@ class Validation:
     score      (output, target), both (1, 3, H, W) → the assessor's score
     higher     whether higher scores are better
     best       the weights of the best mean so far, and `best_mean`, from `best_step`
+    adapters   their low-rank updates by themselves, where there are such
     """
 
     dataset: Dataset
@@ -36,6 +37,7 @@ class Validation:
     higher: bool
     every: int
     best: dict[str, Tensor] = field(default_factory=dict)
+    adapters: dict[str, Tensor] = field(default_factory=dict)
     best_mean: float = math.nan
     best_step: int = 0
 
@@ -57,16 +59,18 @@ class Validation:
         mean = math.fsum(scores) / len(scores)
         if math.isnan(self.best_mean) or (mean > self.best_mean if self.higher else mean < self.best_mean):
             self.best = {name: value.detach().cpu().clone() for name, value in merged(network).items()}
+            self.adapters = adapters_of(network)
             self.best_mean, self.best_step = mean, step
         return mean
 
     def state_dict(self) -> dict[str, Any]:
         """The best so far."""
-        return {"best": self.best, "mean": self.best_mean, "step": self.best_step}
+        return {"best": self.best, "adapters": self.adapters, "mean": self.best_mean, "step": self.best_step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from a `state_dict`."""
-        self.best, self.best_mean, self.best_step = state["best"], state["mean"], state["step"]
+        self.best, self.adapters = state["best"], state["adapters"]
+        self.best_mean, self.best_step = state["mean"], state["step"]
 
     def _one(self, network: nn.Module, index: int) -> float:
         sample = self.dataset[index]

@@ -1,0 +1,147 @@
+"""The whole engine through recipes: everything at once, several processes, adapters, weights that were chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from percept_store import Store
+from safetensors.torch import load
+
+from tests.recipes import percept, write
+
+EVERYTHING = """\
+percept: 1
+name: everything
+data:
+  train: {use: photos, split: train}
+  validate: {use: photos, split: test, crop: 64}
+  test: {use: photos, split: test, crop: 64}
+  degrade: {use: bicubic, scale: 2}
+generator: {use: edsr, channels: 8, blocks: 1}
+optimize:
+  steps: 10
+  batch: 2
+  patch: 32
+  accumulate: 2
+  clip: 1.0
+  schedule: {use: cosine, warm-up: 3}
+  optimizer: {use: adam, lr: 5e-3}
+  ema: 0.5
+  log-every: 1
+  fidelity: [{use: l1, weight: {from: 1, to: 0.5, over: 10}}]
+  quality: [{use: total-variation, weight: 1e-5}]
+  lora: {rank: 2, targets: [head, "body*"]}
+  validate: {with: psnr-y, every: 3}
+  adversarial:
+    discriminator: {use: patch, channels: 8, layers: 2}
+    weight: {from: 0, to: 0.01, over: 4, starts-at: 4}
+    starts-at: 4
+    steps: 2
+    r1: {weight: 1, every: 2}
+    gradient-penalty: {weight: 1}
+    label-smoothing: 0.1
+assess: {with: [psnr-y]}
+"""
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
+    folder = tmp_path_factory.mktemp("engine")
+    done = percept("recipe", "run", write(folder, EVERYTHING, "everything.yaml"), "--store", str(folder / "store"))
+    assert done.returncode == 0, done.stderr
+    return folder, Store(folder / "store")
+
+
+def run_of(store: Store, recipe: str = "everything") -> Any:
+    (found,) = [r for r in store.ledger.records("run") if r.header["recipe"] == recipe]
+    return found
+
+
+def weights_of(store: Store, part: str, recipe: str = "everything") -> dict[str, torch.Tensor]:
+    return load(store.artefacts.read(run_of(store, recipe).header["weights"][part]))
+
+
+def test_every_part_is_kept_as_a_plain_checkpoint(everything: tuple[Path, Store]) -> None:
+    _, store = everything
+    parts = run_of(store).header["weights"]
+    assert set(parts) == {"generator", "ema", "best", "lora", "discriminator", "backbone"}
+    plain = {"head.weight", "head.bias", "body.0.branch.0.weight", "body.1.bias", "upsample.0.weight", "tail.bias"}
+    for part in ("generator", "ema", "best"):
+        names = set(weights_of(store, part))
+        assert plain <= names
+        assert not any("parametrizations" in name for name in names)
+    assert {name.rpartition(".")[0] for name in weights_of(store, "lora")} == {
+        "head",
+        "body.0.branch.0",
+        "body.0.branch.2",
+        "body.1",
+    }
+    assert not any("parametrizations" in name for name in weights_of(store, "backbone"))
+
+
+def test_learning_curves_have_every_term(everything: tuple[Path, Store]) -> None:
+    _, store = everything
+    curves = {name.split("/", 1)[1].rpartition("/")[0] for name in run_of(store).arrays}
+    asked = {"l1", "total-variation", "adversarial", "discriminator", "logit-gap", "r1", "gradient-penalty"}
+    assert asked | {"validate/psnr-y"} == curves
+    assert run_of(store).arrays["curve/validate/psnr-y/step"].tolist() == [3, 6, 9, 10]
+
+
+def test_assessed_are_the_weights_that_validation_chose(everything: tuple[Path, Store]) -> None:
+    _, store = everything
+    best = run_of(store).arrays["curve/validate/psnr-y/value"].max()
+    scores = next(store.ledger.records("assessment")).arrays["score"]
+    assert scores.mean() == pytest.approx(best, abs=1e-9)
+
+
+def test_adapter_alone_on_its_base_is_the_trained_generator(everything: tuple[Path, Store]) -> None:
+    folder, store = everything
+    # The base was never trained: of equal seed, it is what the run began with.
+    recipe = EVERYTHING[: EVERYTHING.index("optimize:")].replace("name: everything", "name: adapted")
+    recipe = recipe.replace("blocks: 1}", "blocks: 1, adapter: {recipe: everything.yaml, part: lora}}")
+    done = percept(
+        *("recipe", "run", write(folder, recipe + "assess: {with: [psnr-y]}\n", "adapted.yaml")),
+        *("--store", str(folder / "store")),
+    )
+    assert done.returncode == 0, done.stderr
+    scores = {r.key: r.arrays["score"] for r in store.ledger.records("assessment")}
+    expected = scores[run_of(store).key]
+    assert scores[run_of(store, "adapted").key] == pytest.approx(expected, abs=1e-4)
+    done = percept(
+        *("recipe", "run", str(folder / "adapted.yaml"), "--set", "generator.adapter=null", "--set", "name=bare"),
+        *("--store", str(folder / "store")),
+    )
+    assert done.returncode == 0, done.stderr
+    bare = next(r for r in store.ledger.records("assessment") if r.key == run_of(store, "bare").key)
+    assert (abs(bare.arrays["score"] - expected) > 0.01).all(), "the adapter does nothing"
+
+
+def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+    recipe = write(tmp_path, EVERYTHING, "everything.yaml")
+    changes = ["optimize.accumulate=1", "optimize.adversarial.gradient-penalty=null", "optimize.batch=4"]
+    results = []
+    for number in (1, 2):
+        store = tmp_path / f"store-{number}"
+        options = [f"--set={change}" for change in [*changes, f"runtime.processes={number}"]]
+        done = percept("recipe", "run", recipe, *options, "--store", str(store))
+        assert done.returncode == 0, done.stderr
+        results.append(Store(store))
+    for part in ("generator", "ema", "discriminator"):
+        one, two = (weights_of(store, part) for store in results)
+        for name, value in one.items():
+            torch.testing.assert_close(value, two[name], rtol=1e-3, atol=2e-5, msg=f"{part} {name}")
+    one, two = (run_of(store).arrays["curve/l1/value"] for store in results)
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_a_batch_that_cannot_be_shared_is_told(tmp_path: Path) -> None:
+    recipe = write(tmp_path, EVERYTHING, "everything.yaml")
+    done = percept(
+        *("recipe", "run", recipe, "--set=optimize.batch=3", "--set=runtime.processes=2"),
+        *("--store", str(tmp_path / "store")),
+    )
+    assert "failed: optimize.batch 3 is no multiple of runtime.processes 2" in done.stderr
+    assert "Traceback" not in done.stderr
