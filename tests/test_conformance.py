@@ -65,14 +65,15 @@ def groups(root: Path) -> dict[str, Any]:
 EXAMPLES["generator", "folder"] = folder
 
 
-def trained(name: str) -> Callable[[Path], dict[str, Any]]:
-    """The parameter `model` from the test data; none if they are absent, and then the component says what it needs."""
+def trained(name: str, parameter: str = "model") -> Callable[[Path], dict[str, Any]]:
+    """A parameter from the test data; none if they are absent, and then the component says what it needs."""
     path = Path(os.environ.get("PERCEPT_TEST_DATA") or ROOT.parent / "shared" / "data") / "weights" / name
-    return lambda _: {"model": str(path)} if path.is_file() else {}
+    return lambda _: {parameter: str(path)} if path.is_file() else {}
 
 
 EXAMPLES["assessor", "brisque"] = trained("brisque_svm.txt")
 EXAMPLES["assessor", "il-niqe"] = trained("ilniqe_templateModel.mat")
+EXAMPLES["assessor", "cnniqa"] = EXAMPLES["fidelity_loss", "cnniqa"] = trained("cnniqa-live.pth", "weights")
 
 # Components that take most of a second for an image → how many cases are drawn for each of their checks, unless asked.
 FEWER = {("assessor", "il-niqe"): "1"}

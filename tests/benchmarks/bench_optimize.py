@@ -1,18 +1,23 @@
-"""Step time of `optimize` against a bare torch loop of the same networks, losses and data, in one process.
+"""Step time of `optimize` against hand-written torch loops of the same networks, losses and data, in one process.
 
-    python tests/benchmarks/bench_optimize.py [--rounds 12] [--steps 20] [--threads 1] [--adversarial]
+    python tests/benchmarks/bench_optimize.py [--recipe small] [--rounds 12] [--steps 10] [--threads 1] [--set KEY=VALUE]…
 
-The two take turns, so that a machine that speeds up or slows down does so for both; the ratio is that of the medians
-of their rounds. The bare loop is what one writes by hand: random crops of images in memory, forward, losses, backward,
-Adam, EMA; no NaN guard, no learning curves, no checkpoints. Percept's side is the stage's own loop, with all of them.
+Three loops take turns, so that a machine that speeds up or slows down does so for all; ratios are those of the medians
+of their rounds.
+
+percept   the stage's own loop: sampler, NaN guard, learning curves, checkpoints, moving average
+bare      the same passes written by hand, with the same memory format, precision and optimiser
+ordered   the order of BasicSR's trainers, as it comes: generator against the frozen discriminator, then the
+          discriminator on real and on restored images again; contiguous tensors, float32, torch's default Adam
+
+Before that all three take a few steps on the same batches from the same weights, and their losses are printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import functools
-import operator
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -23,150 +28,122 @@ from typing import Any
 import torch
 from percept.execution.check import load_checked
 from percept.stages import optimize
+from percept.stages.assemble import build_trainer
 from percept.stages.curves import Curves
 from percept.stages.job import Job
-from percept.training.patches import PatchSampler
 from percept.training.runtime import Runtime
 from percept.training.trainer import Trainer
 from percept_store import Store
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.yaml"
+from tests.benchmarks.loops import bare, ordered
+
+RECIPES = {
+    # Real-ESRGAN's networks, made small: RRDB and the U-Net with spectral norm, L1 and the vanilla GAN.
+    "small": """\
+percept: 1
+name: small
+data:
+  train: {use: photos, split: train}
+  degrade: {use: bicubic, scale: 4}
+generator: {use: rrdb, channels: 32, growth: 16, blocks: 3, scale: 4}
+optimize:
+  steps: 1000000
+  batch: 4
+  patch: 96
+  optimizer: {use: adam, lr: 1e-4}
+  ema: 0.999
+  fidelity: [l1]
+  adversarial: {discriminator: {use: pixel, channels: 32}, weight: 0.1}
+""",
+    "paper": """\
+percept: 1
+name: paper
+data:
+  train: {use: photos, split: train}
+  degrade: {use: bicubic, scale: 4}
+generator: {use: rrdb, scale: 4}
+optimize:
+  steps: 1000000
+  batch: 12
+  patch: 256
+  optimizer: {use: adam, lr: 1e-4}
+  ema: 0.999
+  fidelity: [l1]
+  adversarial: {discriminator: pixel, weight: 0.1}
+""",
+}
+SAME = 5
 
 
 def main() -> None:
     options = _options()
-    overrides = ("optimize.adversarial.starts-at=0", "optimize.ema=0.999")
-    cells = load_checked(str(RECIPE), overrides).cells
-    chosen = [
-        c
-        for c in cells
-        if bool((c.config["optimize"]["adversarial"] or {}).get("discriminator")) == options.adversarial
-    ]
     with tempfile.TemporaryDirectory() as folder:
-        for cell in chosen:
-            job = Job(
-                cell.config,
-                "bench",
-                "bench",
-                {},
-                Store(folder),
-                Runtime.setup(cell.config["runtime"], options.threads),
-                Path(folder),
-            )
-            ratio, ours, bare = compare(job, options.rounds, options.steps)
-            print(f"{cell.factors}: percept {ours:.2f} ms, bare {bare:.2f} ms a step, ratio {ratio:.3f}")
+        path = Path(folder, "bench.yaml")
+        path.write_text(RECIPES[options.recipe], "utf-8")
+        (cell,) = load_checked(str(path), tuple(options.set)).cells
+        runtime = Runtime.setup(cell.config["runtime"], options.threads)
+        job = Job(cell.config, "bench", "bench", {}, Store(folder), runtime, Path(folder))
+        _print_losses(build_trainer(job))
+        times = compare(job, options.rounds, options.steps)
+    ours = times["percept"]
+    print(f"{runtime.facts()['device']}, {options.threads} threads, {runtime.facts()['precision']}")
+    for name, value in times.items():
+        print(f"{name:8} {value:8.2f} ms a step   percept / {name} {ours / value:.3f}")
 
 
-def compare(job: Job, rounds: int, steps: int) -> tuple[float, float, float]:
-    """(ratio of the medians, percept's ms a step, the bare loop's), over alternating rounds."""
-    trainer = optimize.build_trainer(job)
-    bare = bare_loop(trainer)
-    times: dict[str, list[float]] = {"percept": [], "bare": []}
+def compare(job: Job, rounds: int, steps: int) -> dict[str, float]:
+    """Loop → median milliseconds a step over alternating rounds."""
+    trainer = build_trainer(job)
+    sides: dict[str, Callable[[], object]] = {
+        "percept": lambda: _percept_steps(job, trainer, steps),
+        "bare": _repeated(bare(trainer), steps),
+        "ordered": _repeated(ordered(trainer), steps),
+    }
+    times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + 1):
-        sides = [
-            ("percept", lambda: _percept_steps(job, trainer, steps)),
-            ("bare", lambda: [bare() for _ in range(steps)]),
-        ]
-        for name, run in sides if number % 2 else reversed(sides):
+        for name in sides if number % 2 else reversed(sides):
+            _wait(job.runtime)
             started = time.perf_counter()
-            run()
+            sides[name]()
+            _wait(job.runtime)
             if number:  # the first round warms up
                 times[name].append((time.perf_counter() - started) / steps * 1000)
-    ours, theirs = (statistics.median(times[name]) for name in ("percept", "bare"))
-    return ours / theirs, ours, theirs
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def _print_losses(trainer: Trainer) -> None:
+    """The losses of all three after some steps on the same batches, from the same weights."""
+    loops = {"bare": bare(trainer, own_batches=False), "ordered": ordered(trainer, own_batches=False)}
+    found = {"percept": [trainer.advance() for _ in range(SAME)][-1]}
+    found |= {name: [loop() for _ in range(SAME)][-1] for name, loop in loops.items()}
+    for name, losses in found.items():
+        shown = "  ".join(f"{label} {float(losses[label]):.6f}" for label in ("l1", "adversarial", "discriminator"))
+        print(f"{name:8} step {SAME}: {shown}")
 
 
 def _percept_steps(job: Job, trainer: Trainer, steps: int) -> None:
-    config = {**job.config["optimize"], "steps": trainer.step + steps, "checkpoint-every": 0}
-    section = copy.copy(job)
-    section.config = {**job.config, "optimize": config}
-    optimize.train(section, trainer, Curves(config["log-every"]))
+    section = {**job.config["optimize"], "steps": trainer.step + steps}
+    config: dict[str, Any] = {**job.config, "optimize": section}
+    optimize.train(dataclasses.replace(copy.copy(job), config=config), trainer, Curves(section["log-every"]))
 
 
-def bare_loop(trainer: Trainer) -> Callable[[], None]:
-    """A function that does one hand-written step on copies of the trainer's networks, with its losses and images."""
-    generator = copy.deepcopy(trainer.generator)
-    adam = torch.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.9, 0.99))
-    ema = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(0.999))
-    batches = _batches(trainer)
-    terms = [(t.weight, t.loss) for t in trainer.terms]
-    adversary = _bare_adversary(trainer)
-
-    def step() -> None:
-        degraded, target = batches()
-        output = generator(degraded)
-        if adversary:
-            adversary[0](target, output)
-        loss = functools.reduce(operator.add, (weight * term(output, target).mean() for weight, term in terms))
-        if adversary:
-            loss = loss + adversary[1](output)
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        adam.step()
-        ema.update_parameters(generator)
-
-    return step
+def _repeated(step: Callable[[], object], steps: int) -> Callable[[], object]:
+    return lambda: [step() for _ in range(steps)]
 
 
-def _bare_adversary(trainer: Trainer) -> tuple[Callable[[Tensor, Tensor], None], Callable[[Tensor], Any]] | None:
-    if trainer.adversarial is None:
-        return None
-    weight = trainer.adversarial.weight
-    critic: nn.Module = copy.deepcopy(trainer.adversarial.adversary.discriminator)
-    adam = torch.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.9, 0.99))
-    softplus = nn.functional.softplus
-
-    def update(target: Tensor, output: Tensor) -> None:
-        critic.requires_grad_(True)
-        real, fake = critic(torch.cat([target, output.detach()])).chunk(2)
-        loss = softplus(-real).mean() + softplus(fake).mean()
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        adam.step()
-
-    def term(output: Tensor) -> Tensor:
-        critic.requires_grad_(False)
-        return weight * softplus(-critic(output)).mean()
-
-    return update, term
-
-
-def _batches(trainer: Trainer) -> Callable[[], tuple[Tensor, Tensor]]:
-    sampler = trainer.sampler
-    assert isinstance(sampler, PatchSampler)
-    pairs = [
-        tuple(t.float() / 255 if t.dtype == torch.uint8 else t for t in pair)
-        for pair in zip(sampler._degraded, sampler._targets, strict=True)
-    ]
-    scale = sampler.degrade.scale
-    small = sampler.patch // scale
-
-    def draw() -> tuple[Tensor, Tensor]:
-        crops = []
-        for _ in range(sampler.batch):
-            degraded, target = pairs[int(torch.randint(len(pairs), ()))]
-            top = int(torch.randint(degraded.shape[-2] - small + 1, ()))
-            left = int(torch.randint(degraded.shape[-1] - small + 1, ()))
-            one = degraded[:, top : top + small, left : left + small]
-            two = target[:, top * scale : (top + small) * scale, left * scale : (left + small) * scale]
-            turn = int(torch.randint(8, ()))
-            axes = [axis for bit, axis in ((1, -1), (2, -2)) if turn & bit]
-            one, two = (t.flip(axes) if axes else t for t in (one, two))
-            crops.append(tuple(t.transpose(-1, -2) if turn & 4 else t for t in (one, two)))
-        return torch.stack([c[0] for c in crops]), torch.stack([c[1] for c in crops])
-
-    return draw
+def _wait(runtime: Runtime) -> None:
+    if runtime.device.type == "cuda":
+        torch.cuda.synchronize(runtime.device)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", choices=RECIPES, default="small")
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--adversarial", action="store_true", help="the cells with a discriminator instead of those without"
+        "--set", action="append", default=[], help="as of percept recipe run: runtime.channels-last=true"
     )
     return parser.parse_args()
 

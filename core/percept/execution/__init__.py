@@ -46,7 +46,8 @@ def run_recipe(
     for damage in opened.ledger.damaged:
         listener.note(f"{damage.path}: {damage.reason}")
     outcomes = done + _work(waiting, jobs, listener)
-    if any(outcome.status in ("ok", "failed", "done") for outcome in outcomes):
+    # Where nothing could even begin, there may be no store to make a cube of: the outcomes say why.
+    if any(outcome.status in ("ok", "done") for outcome in outcomes) or next(opened.ledger.records(), None):
         opened.refresh()
     return outcomes
 

@@ -102,7 +102,10 @@ def _assess_one(job: Job, dataset: Any, index: int, outputs: Any, judges: Sequen
         **outputs.artefacts(restored, job.config["assess"]["keep-float"]),
         **_opinion(sample.rating),
     }
-    return facts, [judge.score(restored.output, restored.target) for judge in judges]
+    output = restored.output
+    if output is None:
+        return facts, [Score(float("nan"), FAILED, restored.problem) for _ in judges]
+    return facts, [judge.score(output, restored.target) for judge in judges]
 
 
 def _opinion(rating: Rating | None) -> dict[str, Any]:

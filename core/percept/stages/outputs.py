@@ -25,12 +25,14 @@ ASSESSED = ("best", "ema", "generator")
 class Restored:
     """One test image: target, degraded input and output, each (1, 3, ·, ·), the output clamped to [0, 1].
 
-    There is no input where outputs made elsewhere are assessed and the recipe does not say what they were made of.
+    There is no input where outputs made elsewhere are assessed and the recipe does not say what they were made of, and
+    no output where one of these is absent, damaged or of another size than its target: `problem` says so.
     """
 
     target: Tensor
     degraded: Tensor | None
-    output: Tensor
+    output: Tensor | None
+    problem: str = ""
 
 
 class Outputs:
@@ -48,14 +50,11 @@ class Outputs:
 
     @torch.no_grad()
     def restore(self, sample: Sample) -> Restored:
-        """Degrade (unless the sample brings its own input) and restore one whole image of any size.
-
-        Raises ImageError where an output made elsewhere is absent, damaged, or of another size than its target.
-        """
+        """Degrade (unless the sample brings its own input) and restore one whole image of any size."""
         degraded, target = self.degrade.pair(sample)
         if self._by_name:
             known = bool(self.degrade.links) or sample.degraded is not None
-            return Restored(target, degraded if known else None, self._named(sample.id, target))
+            return self._found(sample.id, target, degraded if known else None)
         output = self._run(degraded, target.shape[-1] // degraded.shape[-1])
         if output.shape != target.shape:
             raise PerceptError(f"{sample.id}: the generator returned {tuple(output.shape)}, not {tuple(target.shape)}")
@@ -64,13 +63,10 @@ class Outputs:
     def artefacts(self, restored: Restored, keep_float: bool) -> dict[str, str]:
         """Store the images that there are as PNG, and the float output too if asked; returns their names."""
         keep = self.job.store.artefacts
-        kept = {
-            "reference": keep.put_image(to_uint8(restored.target[0])),
-            "input": "" if restored.degraded is None else keep.put_image(to_uint8(restored.degraded[0])),
-            "output": keep.put_image(to_uint8(restored.output[0])),
-            "output_float": "",
-        }
-        if keep_float:
+        images = {"reference": restored.target, "input": restored.degraded, "output": restored.output}
+        kept = {what: "" if image is None else keep.put_image(to_uint8(image[0])) for what, image in images.items()}
+        kept["output_float"] = ""
+        if keep_float and restored.output is not None:
             kept["output_float"] = keep.put_array(restored.output[0].numpy())
         return kept
 
@@ -81,6 +77,12 @@ class Outputs:
         with runtime.autocast():
             output: Tensor = self._generator(runtime.move(degraded))
         return output.float().clamp(0, 1).cpu()
+
+    def _found(self, name: str, target: Tensor, degraded: Tensor | None) -> Restored:
+        try:
+            return Restored(target, degraded, self._named(name, target))
+        except ImageError as error:
+            return Restored(target, degraded, None, str(error))
 
     def _named(self, name: str, target: Tensor) -> Tensor:
         if self._generator is None:

@@ -11,7 +11,7 @@ import pytest
 import skimage.data
 import torch
 from percept.contracts import DataError, ImageError, Sample
-from percept_folders import folder as module
+from percept_folders import files
 from percept_folders.folder import Folder
 from PIL import Image
 from torch import Tensor
@@ -224,13 +224,13 @@ def test_set5_pairs(scale: int) -> None:
 
 def test_files_are_hashed_once(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[Path] = []
-    original = module._sha256
+    original = files.sha256
 
     def counting(path: Path) -> str:
         hashed.append(path)
         return original(path)
 
-    monkeypatch.setattr(module, "_sha256", counting)
+    monkeypatch.setattr(files, "sha256", counting)
     dataset = Folder(str(images))
     assert not hashed
     assert dataset.fingerprint() == dataset.fingerprint()

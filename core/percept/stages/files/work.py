@@ -22,7 +22,8 @@ from percept.training.runtime import Runtime
 
 def set_up(device: str, threads: int) -> Runtime:
     """Make this process as the stage `assess` finds it by default; raises InputError if the device is not there."""
-    return Runtime.setup({"device": device, "precision": "float32", "deterministic": True}, threads)
+    defaults = {"precision": "float32", "deterministic": True, "channels-last": False, "compile": False, "processes": 1}
+    return Runtime.setup({"device": device, **defaults}, threads)
 
 
 class Bench:

@@ -1,9 +1,9 @@
-"""Offers the datasets `folder` and `rated`."""
+"""Offers the datasets `folder`, `rated` and `groups`, and the generator `folder`."""
 
 from __future__ import annotations
 
 from percept.hookspecs import hookimpl
-from percept.specs import DatasetSpec
+from percept.specs import DatasetSpec, GeneratorSpec
 
 
 @hookimpl
@@ -23,4 +23,27 @@ def percept_datasets() -> list[DatasetSpec]:
             content="rated",
             splits=(),
         ),
+        DatasetSpec(
+            name="groups",
+            summary="Images with several ground truths each, a folder for each, labelled better, as good or worse",
+            target="percept_folders.groups:Groups",
+            cites=("arXiv:2303.13069",),
+            content="groups",
+            splits=(),
+        ),
+    ]
+
+
+@hookimpl
+def percept_generators() -> list[GeneratorSpec]:
+    return [
+        GeneratorSpec(
+            name="folder",
+            summary="Outputs made elsewhere, each found by its image's name",
+            target="percept_folders.outputs:Outputs",
+            task="restoration",
+            scales=(),
+            trainable=False,
+            by_name=True,
+        )
     ]

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from percept.contracts import DataError, Sample
-from percept.images import centre_crop, find_images, names_of, read_image
+from percept.images import centre_crop, read_image
 
+from percept_folders.files import hash_of, images_below, partners
 from percept_folders.pairs import crop_to_multiple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-SHOWN = 5
 
 
 class Folder:
@@ -42,9 +36,9 @@ class Folder:
         if crop < 0 or (crop and degraded):
             raise DataError(f"folder: crop {crop}: give the side of the middle to cut out, and no `degraded` beside it")
         self.crop = crop
-        self._targets = _images(path, "path", limit)
+        self._targets = dict(islice(images_below(path, "folder", "path").items(), limit or None))
         self.label = Path(path).expanduser().resolve().name
-        self._degraded = _partners(self._targets, degraded, degraded_suffix) if degraded else {}
+        self._degraded = partners(self._targets, degraded, degraded_suffix, "folder") if degraded else {}
         self._ids = list(self._targets)
 
     @property
@@ -68,48 +62,4 @@ class Folder:
 
     @cached_property
     def _fingerprint(self) -> str:
-        files = [*self._targets.items(), *self._degraded.items()]
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            digests = pool.map(_sha256, (path for _, path in files))
-            lines = [f"{name}\0{digest}\n" for (name, _), digest in zip(files, digests, strict=True)]
-        cropped = [f"crop {self.crop}"] if self.crop else []
-        return hashlib.sha256("".join(lines + cropped).encode()).hexdigest()
-
-
-def _images(folder: str, parameter: str, limit: int = 0) -> dict[str, Path]:
-    root = _existing(folder, parameter)
-    found = find_images(root)
-    if not found:
-        raise DataError(f"folder: {root} holds no image; put images there or set `{parameter}`")
-    named = dict(zip(names_of(found, root), found, strict=True))
-    return {name: named[name] for name in sorted(named)[: limit or None]}
-
-
-def _existing(folder: str, parameter: str) -> Path:
-    root = Path(folder)
-    try:
-        root = root.expanduser()
-    except RuntimeError as error:
-        raise DataError(f"folder: {folder}: {error}; set `{parameter}`") from None
-    if not root.is_dir():
-        what = f"{root} is a file, not a folder" if root.exists() else f"no folder {root}"
-        raise DataError(f"folder: {what}; put images there or set `{parameter}`")
-    return root
-
-
-def _partners(targets: Mapping[str, Path], folder: str, suffix: str) -> dict[str, Path]:
-    candidates = _images(folder, "degraded")
-    absent = [name + suffix for name in targets if name + suffix not in candidates]
-    if absent:
-        raise DataError(f"folder: {folder} lacks {_listed(absent)}; put them there or set `degraded_suffix`")
-    return {name: candidates[name + suffix] for name in targets}
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_of([self._targets, self._degraded], *([f"crop {self.crop}"] if self.crop else []))

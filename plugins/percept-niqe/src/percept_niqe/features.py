@@ -16,14 +16,15 @@ BLOCK = 96
 FEATURES = 36
 
 
-def block_features(gray: Tensor, window: Tensor, ratios: Tensor) -> Tensor:
+def block_features(gray: Tensor, window: Tensor, ratios: Tensor, *, rounded: bool = True) -> Tensor:
     """(H, W) gray levels → (blocks, 36): 18 features at full, 18 at half size; NaN where a block is flat.
 
-    H and W are first cropped to multiples of 96 from the top left, as the authors' code does.
+    H and W are first cropped to multiples of 96 from the top left, as the authors' code does. `rounded` is that of
+    `asymmetric_gaussian`.
     """
     full = cropped(gray, BLOCK)
     halves = [
-        contrast_features(split(normalised(level, window)[0], size), ratios)
+        contrast_features(split(normalised(level, window)[0], size), ratios, rounded=rounded)
         for level, size in ((full, BLOCK), (imresize(full, 0.5), BLOCK // 2))
     ]
     return torch.cat(halves, dim=1)
@@ -35,16 +36,16 @@ def block_sharpness(gray: Tensor, window: Tensor) -> Tensor:
     return split(deviation, BLOCK).mean(dim=(1, 2))
 
 
-def contrast_features(blocks: Tensor, ratios: Tensor) -> Tensor:
+def contrast_features(blocks: Tensor, ratios: Tensor, *, rounded: bool = True) -> Tensor:
     """Normalised values (blocks, h, w) → (blocks, 18): fits of the values and of the products of neighbours (§II.C).
 
     A block's last row and column are neighbours of its first ones, as in the authors' code.
     """
-    shape, left, right = asymmetric_gaussian(blocks.flatten(1), ratios)
+    shape, left, right = asymmetric_gaussian(blocks.flatten(1), ratios, rounded=rounded)
     columns = [shape, (left + right) / 2 * width(shape)]
     for shift in SHIFTS:
         products = blocks * blocks.roll(shift, dims=(1, 2))
-        shape, left, right = asymmetric_gaussian(products.flatten(1), ratios)
+        shape, left, right = asymmetric_gaussian(products.flatten(1), ratios, rounded=rounded)
         scale = width(shape)
         columns += [shape, (right - left) * scale * mean_over_width(shape), left * scale, right * scale]
     return torch.stack(columns, dim=1)

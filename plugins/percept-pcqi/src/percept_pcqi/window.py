@@ -19,7 +19,7 @@ WINDOW = tuple(sample / sum(_SAMPLES) for sample in _SAMPLES)
 
 def local_mean(values: Tensor) -> Tensor:
     """(N, 1, H, W) → means under the window at valid positions, (N, 1, H - 10, W - 10)."""
-    mean: Tensor = _Window.apply(values)  # type: ignore[no-untyped-call]  # torch has no type for it
+    mean: Tensor = _Window.apply(values)
     return mean
 
 

@@ -1,4 +1,4 @@
-"""Offers the dataset `photos`."""
+"""Offers the datasets `photos` and `photo-groups`."""
 
 from __future__ import annotations
 
@@ -16,5 +16,13 @@ def percept_datasets() -> list[DatasetSpec]:
             cites=("doi:10.7717/peerj.453",),
             content="images",
             splits=("train", "test", "all"),
-        )
+        ),
+        DatasetSpec(
+            name="photo-groups",
+            summary="The same photographs, each with five further ground truths by classical operations",
+            target="percept_photos.groups:PhotoGroups",
+            cites=("doi:10.7717/peerj.453", "arXiv:2303.13069"),
+            content="groups",
+            splits=("train", "test", "all"),
+        ),
     ]

@@ -79,7 +79,7 @@ class _Linear(Function):
 
 
 def _linear(values: Tensor, run: Callable[[Tensor], Tensor], adjoint: Callable[[Tensor], Tensor]) -> Tensor:
-    applied: Tensor = _Linear.apply(values, run, adjoint)  # type: ignore[no-untyped-call]  # torch has no types for it
+    applied: Tensor = _Linear.apply(values, run, adjoint)
     return applied
 
 

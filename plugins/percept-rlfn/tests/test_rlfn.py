@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import skimage.data
+import torch
+from percept.contracts import ImageError
+from percept.errors import ComponentError
+from percept.images import read_image
+from percept_rlfn import percept_generators
+from percept_rlfn.rlfn import RLFN, SpatialAttention
+from torch import Tensor, nn
+from torch.nn import functional
+
+DATA = Path(os.environ.get("PERCEPT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+SET5, WEIGHTS = DATA / "photos" / "set5", DATA / "weights"
+
+
+@pytest.fixture(scope="module")
+def coffee() -> Tensor:
+    photograph = skimage.data.coffee()
+    return torch.from_numpy(photograph).permute(2, 0, 1)[None].float() / 255
+
+
+def _parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _published(network: nn.Module, name: str) -> nn.Module:
+    path = WEIGHTS / name
+    if not path.is_file() or not SET5.is_dir():
+        pytest.skip(f"no {path.name} or no Set5 in {DATA}: set PERCEPT_TEST_DATA")
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def _set5(network: nn.Module, scale: int) -> float:
+    """Mean PSNR of BT.601 luma, dB: outputs in 8 bits, as many pixels left out at each side as the scale."""
+    luma = torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1)
+    scores = []
+    for path in sorted((SET5 / "HR").glob("*.png")):
+        degraded = read_image(SET5 / "LR_bicubic" / f"X{scale}" / f"{path.stem}x{scale}.png")
+        with torch.no_grad():
+            output = network(degraded[None])[0].clamp(0, 1).mul(255).round() / 255
+        target = read_image(path)[:, : output.shape[-2], : output.shape[-1]]
+        error = ((output - target) * luma).sum(0)[scale:-scale, scale:-scale].double().square().mean()
+        scores.append(20 * torch.log10(255 / error.sqrt()).item())
+    assert len(scores) == 5
+    return sum(scores) / 5
+
+
+def test_published_weights_give_the_published_psnr() -> None:
+    assert _set5(_published(RLFN(), "team04_rlfn.pth"), scale=4) == pytest.approx(32.10, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("channels", "inner", "modules", "scale", "parameters"),
+    # The paper prints 317 K for the challenge's, 527 K and 543 K for RLFN, 454 K and 470 K for RLFN-S.
+    [
+        (46, 48, 4, 4, 317_218),
+        (52, 52, 6, 2, 526_856),
+        (52, 52, 6, 4, 543_740),
+        (48, 48, 6, 2, 454_620),
+        (48, 48, 6, 4, 470_208),
+    ],
+)
+def test_as_large_as_in_the_paper(channels: int, inner: int, modules: int, scale: int, parameters: int) -> None:
+    with torch.device("meta"):
+        assert _parameters(RLFN(channels, inner, modules, scale=scale)) == parameters
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("size", [(1, 1), (7, 12), (14, 40), (33, 16)])
+def test_any_size_is_magnified(scale: int, size: tuple[int, int]) -> None:
+    network = RLFN(8, 10, modules=2, attention=4, scale=scale)
+    assert network(torch.rand(2, 3, *size)).shape == (2, 3, size[0] * scale, size[1] * scale)
+
+
+def test_attention_needs_fifteen_pixels() -> None:
+    attention = SpatialAttention(16, 4)
+    assert attention(torch.rand(1, 16, 15, 15)).shape == (1, 16, 15, 15)
+    with pytest.raises(RuntimeError):
+        attention(torch.rand(1, 16, 14, 15))
+
+
+def test_a_small_image_is_continued_by_its_last_pixels(coffee: Tensor) -> None:
+    network = RLFN(16, modules=1, scale=2)
+    degraded = coffee[..., 100:109, 200:220]
+    continued = functional.pad(degraded, (0, 0, 0, 6), mode="replicate")
+    with torch.no_grad():
+        assert torch.equal(network(degraded), network(continued)[..., :18, :])
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_bicubic_skip_starts_at_bicubic_interpolation(scale: int, coffee: Tensor) -> None:
+    degraded = coffee[..., :31, :45]
+    expected = functional.interpolate(degraded, scale_factor=scale, mode="bicubic", align_corners=False)
+    with torch.no_grad():
+        assert torch.equal(RLFN(16, modules=1, scale=scale, skip="bicubic")(degraded), expected)
+
+
+def test_training_on_a_photograph_lowers_the_loss(coffee: Tensor) -> None:
+    torch.manual_seed(0)
+    target = coffee[..., 100:196, 200:296].contiguous()
+    degraded = functional.interpolate(target, scale_factor=0.5, mode="bicubic", antialias=True)
+    network = RLFN(16, 16, modules=2, scale=2)
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+    losses = []
+    for _ in range(40):
+        loss = (network(degraded) - target).abs().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_refuses_what_it_cannot_take() -> None:
+    with pytest.raises(ComponentError, match="scale 5 is not offered; use 2, 3 or 4"):
+        RLFN(scale=5)
+    for name in ("channels", "inner", "modules", "attention"):
+        with pytest.raises(ComponentError, match=f"{name} is at least 1, not 0"):
+            RLFN(**{name: 0})
+    with pytest.raises(ImageError, match=r"rlfn takes \(N, 3, H, W\)"):
+        RLFN(8, modules=1)(torch.rand(3, 8, 8))
+
+
+def test_spec_offers_every_scale() -> None:
+    (spec,) = percept_generators()
+    assert spec.scales == (2, 3, 4)
+    for scale in spec.scales:
+        assert RLFN(16, scale=scale).scale == scale
+
+
+def test_spec_is_light() -> None:
+    code = "import percept_rlfn, sys; print({'torch', 'numpy'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
