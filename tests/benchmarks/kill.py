@@ -107,7 +107,7 @@ def compare(one: Path, two: Path) -> list[str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipe", nargs="?", default="quickstart")
+    parser.add_argument("recipe", nargs="?", default=str(Path(__file__).with_name("kill.yaml")))
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--seed", type=int, default=0)

@@ -21,7 +21,7 @@ def bare(trainer: Trainer, own_batches: bool = True) -> Callable[[], Losses]:
     """Percept's own passes, by hand: one look of the discriminator at the output serves both sides."""
     runtime, (generator, critic) = trainer.runtime, _networks(trainer)
     adam, its_adam = (torch.optim.Adam(n.parameters(), 1e-4, (0.9, 0.99), fused=True) for n in (generator, critic))
-    ema = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(0.999))  # type: ignore[no-untyped-call]  # torch's
+    ema = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(0.999))
     batches, weight = _batches(trainer, own_batches), _weight(trainer)
 
     def step() -> Losses:

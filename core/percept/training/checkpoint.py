@@ -58,9 +58,11 @@ def plain_weights(module: nn.Module) -> dict[str, Tensor]:
     with torch.no_grad():
         for prefix, layer in module.named_modules():
             for name in getattr(layer, "parametrizations", {}):
-                inside = ".".join(filter(None, [prefix, "parametrizations", name, ""]))
-                state = {key: value for key, value in state.items() if not key.startswith(inside)}
-                state[".".join(filter(None, [prefix, name]))] = getattr(layer, name).detach().clone()
+                inside = ".".join(part for part in (prefix, "parametrizations", name) if part) + "."
+                kept = {key: value for key, value in state.items() if not key.startswith(inside)}
+                if len(kept) < len(state):  # else the module gives its weights so already, under names of its own
+                    state = kept
+                    state[f"{prefix}.{name}".lstrip(".")] = getattr(layer, name).detach().clone()
     return state
 
 
