@@ -64,3 +64,13 @@ def test_plain_weights_are_those_that_act() -> None:
 def test_plain_weights_of_a_single_layer() -> None:
     layer = spectral_norm(nn.Linear(3, 2)).eval()
     assert set(plain_weights(layer)) == {"weight", "bias"}
+
+
+@pytest.mark.parametrize("content", [b"", b"nr_class 2\ntotal_sv 774\n", b"\x80\x02}q\x00(X", b"PK\x03\x04rubbish"])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_of_something_else_is_told_in_one_line(content: bytes, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.\w+: (not a checkpoint that can be read|refused)") as error:
+        read_weights(path)
+    assert len(str(error.value).splitlines()) == 1

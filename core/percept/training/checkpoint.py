@@ -75,7 +75,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises InputError if the file is absent, damaged, holds no weights, or is a pickle that wants to run code.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not path.is_file():
@@ -86,8 +85,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(f"{path}: refused, this pickle wants to run code; convert it to .safetensors") from error
-    except (SafetensorError, RuntimeError, EOFError, OSError) as error:
-        raise InputError(f"{path}: not a checkpoint that can be read ({str(error).splitlines()[0]})") from error
+    except Exception as error:  # a file that is something else makes its reader stumble anywhere
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: not a checkpoint that can be read ({reason[:160]})") from error
     return unwrapped(content, str(path))
 
 
