@@ -32,7 +32,7 @@ def bare(trainer: Trainer, own_batches: bool = True) -> Callable[[], Losses]:
         loss = (output - target).abs().mean()
         fake = output.detach().requires_grad_(True)
         with runtime.autocast():
-            real_logits, fake_logits = critic(target), critic(fake)
+            real_logits, fake_logits = critic(target).float(), critic(fake).float()
             pull = softplus(-fake_logits).mean()
             critics = softplus(-real_logits).mean() + softplus(fake_logits).mean()
         (gradient,) = torch.autograd.grad(pull, fake, retain_graph=True)

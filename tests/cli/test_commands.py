@@ -31,7 +31,7 @@ def test_plugins_list_as_json_and_table() -> None:
     assert {"edsr", "patch", "vanilla", "l1", "ssim", "niqe", "photos", "bicubic"} <= offered
     table = percept("plugins", "list", "--kind", "discriminator").stdout.splitlines()
     assert table[0].split() == ["kind", "name", "summary", "plugin"]
-    assert [line.split()[1] for line in table[1:]] == ["patch", "vanilla"]
+    assert [line.split()[1] for line in table[1:]] == ["patch", "pixel", "timm-patch", "timm-vanilla", "vanilla"]
 
 
 def test_timings_are_slowest_first() -> None:

@@ -57,9 +57,16 @@ def test_a_cell_has_every_declared_key(load_text: Load) -> None:
         "data": {
             "train": {"use": "photos", "label": None, "parameters": {"split": "train"}},
             "test": {"use": "photos", "label": None, "parameters": {"split": "test"}},
+            "validate": None,
             "degrade": [{"use": "bicubic", "parameters": {"scale": 2}}],
         },
-        "generator": {"use": "edsr", "init": "weights.safetensors", "label": None, "parameters": {"channels": 32}},
+        "generator": {
+            "use": "edsr",
+            "init": "weights.safetensors",
+            "adapter": None,
+            "label": None,
+            "parameters": {"channels": 32},
+        },
         "optimize": {
             "steps": 300,
             "batch": 16,
@@ -83,7 +90,15 @@ def test_a_cell_has_every_declared_key(load_text: Load) -> None:
             "with": [{"use": "psnr", "parameters": {}}, {"use": "ssim", "parameters": {"window": 7}}],
         },
         "seed": 1,
-        "runtime": {"device": "auto", "threads": 0, "deterministic": True, "precision": "float32"},
+        "runtime": {
+            "device": "auto",
+            "threads": 0,
+            "deterministic": True,
+            "precision": "float32",
+            "channels-last": False,
+            "compile": False,
+            "processes": 1,
+        },
     }
 
 
@@ -151,7 +166,7 @@ def test_show_to_the_letter(load_text: Load) -> None:
           with:
           - {use: psnr, text: '1e-4', 'yes': 'on', dollar: '$${x}', none: null}
         seed: 0
-        runtime: {device: auto, threads: 0, deterministic: true, precision: float32}
+        runtime: {device: auto, threads: 0, deterministic: true, precision: float32, channels-last: false, compile: false, processes: 1}
         """
     )
 

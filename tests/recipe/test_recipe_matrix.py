@@ -59,7 +59,13 @@ def test_a_value_keeps_its_type(load_text: Load) -> None:
         "discriminator": "none",
         "augment": False,
     }
-    assert first.config["generator"] == {"use": "edsr", "init": None, "label": None, "parameters": {"channels": 16}}
+    assert first.config["generator"] == {
+        "use": "edsr",
+        "init": None,
+        "adapter": None,
+        "label": None,
+        "parameters": {"channels": 16},
+    }
     assert first.config["optimize"]["steps"] == 10
     assert first.config["optimize"]["fidelity"][0] == {
         "use": "dists",

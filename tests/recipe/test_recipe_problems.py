@@ -149,7 +149,7 @@ def test_init(problems: Problems) -> None:
         """
         recipe.yaml:2:30: generator.init.recipe: is required
         recipe.yaml:2:31: generator.init.recipes: unknown key, did you mean recipe?
-        recipe.yaml:2:56: generator.init.part: unknown value 'disc'; there are generator, ema, discriminator or backbone
+        recipe.yaml:2:56: generator.init.part: unknown value 'disc'; there are generator, ema, best, lora, discriminator or backbone
         recipe.yaml:2:76: generator.init.where.seed: expects a single value, not a list
         recipe.yaml:5:51: optimize.adversarial.discriminator.init: expects a path or a map, not 3
         """,

@@ -49,8 +49,9 @@ class Adversary:
         network = self.player.network
         network.requires_grad_(learn)
         fake = output.detach().requires_grad_(True)
-        real_logits = network(real) if learn or self.objective.needs_real else None
-        fake_logits = network(fake)
+        # Losses are formed in float32: in bfloat16 the logarithm of a logistic has two digits.
+        real_logits = network(real).float() if learn or self.objective.needs_real else None
+        fake_logits = network(fake).float()
         value = self.objective.generator(_detached(real_logits, fake_logits), fake_logits)
         (gradient,) = torch.autograd.grad(self.player.scaled(value), fake, retain_graph=learn)
         losses = {"adversarial": value.detach()}
@@ -63,7 +64,7 @@ class Adversary:
         network = self.player.network
         network.requires_grad_(True)
         self.player.zero_grad()
-        losses = self._learn(real, fake, network(real), network(fake), 1.0)
+        losses = self._learn(real, fake, network(real).float(), network(fake).float(), 1.0)
         self.player.step([losses["discriminator"]])
         self.updates += 1
         return losses
