@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import percept
@@ -32,6 +33,15 @@ optimize:
   fidelity: [l1]
   {ADVERSARIAL}
 """
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """A run in this process sets threads and determinism, which tests after these would keep."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
 
 
 def tried(tmp_path: Path, text: str) -> str:
