@@ -46,7 +46,7 @@ def test_the_recipe_of_the_readme_has_no_mistakes(tmp_path: Path) -> None:
     assert text
     path = tmp_path / "readme.yaml"
     path.write_text(text[1], "utf-8")
-    assert len(load_checked(str(path)).cells) == 8
+    assert len(load_checked(str(path)).cells) == 4
 
 
 @pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
