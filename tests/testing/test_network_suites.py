@@ -294,6 +294,13 @@ class Deaf(Judge):
         return super().logits(images.detach())
 
 
+class Once(Judge):
+    """Hard sigmoids have a derivative, and torch has none of that."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        return nn.functional.hardsigmoid(super().logits(images))
+
+
 class FeatureList(nn.Module):
     def __init__(self, features: nn.Module) -> None:
         super().__init__()
@@ -351,6 +358,7 @@ DISCRIMINATORS = [
     (JudgesAnySize, {}, "smaller-refused", "an image of 8×7: accepted"),
     (UnusedHead, {}, "trains", "unused.weight gets no gradient"),
     (Deaf, {}, "gradient-reaches-images", "no gradient reaches the images"),
+    (Once, {}, "second-derivative", "derivative for aten::hardsigmoid_backward is not implemented"),
     (ListsFeatures, {}, "backbone", "it gives list, not a tensor"),
     (SomeoneElsesBackbone, {}, "backbone", "2 of its parameters are not the discriminator's"),
     (JudgeForgets, {}, "saves-and-loads", "outputs differ"),

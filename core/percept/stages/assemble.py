@@ -86,11 +86,18 @@ def _generator(job: Job, sampler: PatchSampler | WholeImages) -> nn.Module:
         rank = lora["rank"]
         add_adapters(generator, rank, rank if lora["alpha"] is None else lora["alpha"], lora["targets"])
         generator = job.runtime.place(generator)
-    if job.runtime.group.size > 1 and job.runtime.device.type == "cuda":
-        generator = nn.SyncBatchNorm.convert_sync_batchnorm(generator)  # type: ignore[no-untyped-call]  # torch's
+    generator = _synchronised(job, generator)
     if job.runtime.compile:
         generator.compile()
     return generator
+
+
+def _synchronised(job: Job, network: nn.Module) -> nn.Module:
+    """Batch statistics of the whole batch, where several GPUs share it; torch has no such layer for processors."""
+    if job.runtime.group.size == 1 or job.runtime.device.type != "cuda":
+        return network
+    made: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # torch's
+    return made
 
 
 def _player(job: Job, network: nn.Module, optimizer: Config, schedule: Config, steps: int) -> Player:
@@ -164,7 +171,7 @@ def _adversarial(job: Job) -> Adversarial | None:
     adversarial = config["adversarial"]
     if not adversarial or not adversarial["discriminator"]:
         return None
-    discriminator = build_discriminator(job).train()
+    discriminator = _synchronised(job, build_discriminator(job).train())
     _require_room(adversarial["discriminator"]["use"], discriminator, config["patch"])
     optimizer, schedule = adversarial["optimizer"] or config["optimizer"], adversarial["schedule"] or config["schedule"]
     turns = max(1, config["steps"] - adversarial["starts-at"])

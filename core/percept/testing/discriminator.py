@@ -85,6 +85,19 @@ class DiscriminatorSuite(NetworkSuite[DiscriminatorSpec]):
         require(bool((gradient.flatten(1).norm(dim=1) > 0).all()), "the gradient of an image is zero")
 
     @check()
+    def second_derivative(self) -> None:
+        """The gradient at images has a finite gradient of its own: what r1 and gradient penalties descend."""
+        network: nn.Module = self.rebuilt().train()
+        batch = images.natural(2, self.side, self.side).requires_grad_()
+        (gradient,) = torch.autograd.grad(network(batch).mean(), batch, create_graph=True, allow_unused=True)
+        if gradient is None:  # that no gradient reaches the images is another check's
+            return  # type: ignore[unreachable]  # torch leaves None out of the type
+        trained = [p for p in network.parameters() if p.requires_grad]
+        found = torch.autograd.grad(gradient.square().sum(), trained, allow_unused=True)
+        require(any(g is not None for g in found), "no parameter gets a gradient from the gradient at images")
+        require(all(bool(g.isfinite().all()) for g in found if g is not None), "the second derivative is not finite")
+
+    @check()
     def backbone(self) -> None:
         """`backbone` maps images to features, a tensor; its parameters are among those of the discriminator."""
         network: nn.Module = self.rebuilt().eval()
