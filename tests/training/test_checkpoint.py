@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 from percept.errors import InputError
-from percept.training.checkpoint import load_weights, plain_weights, read_weights
+from percept.training.checkpoint import plain_weights
+from percept.weights import load_weights, read_weights
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 

@@ -376,17 +376,29 @@ def test_ramps_are_constant_outside_and_meet_in_the_middle() -> None:
         assert [ramp.at(step) for step in (0, 5, 10, 15, 99)] == pytest.approx([1.0, 1.0, 2.0, 3.0, 3.0])
 
 
-def test_float16_scales_its_gradients_and_resumes() -> None:
-    made = trainer("vanilla")
-    runtime = Runtime(torch.device("cpu"), torch.float16, 1, True)
-    assert runtime.scaler() is not None
-    made.runtime = runtime
-    made.player.scaler = runtime.scaler()
-    assert made.adversarial is not None
-    made.adversarial.adversary.player.scaler = runtime.scaler()
-    before = weights(made)
+def test_float16_scales_its_gradients_and_resumes_bit_equal() -> None:
+    def made() -> Trainer:
+        trained = trainer("vanilla")
+        trained.runtime = Runtime(torch.device("cpu"), torch.float16, 1, True)
+        assert trained.adversarial is not None
+        for side in (trained.player, trained.adversarial.adversary.player):
+            side.scaler = trained.runtime.scaler()
+        return trained
+
+    straight, first, second = made(), made(), made()
+    before = weights(straight)
+    for _ in range(6):
+        straight.advance()
+    assert not same(before, weights(straight))
+    assert straight.guard.in_a_row == 0
     for _ in range(3):
-        made.advance()
-    assert not same(before, weights(made))
-    assert made.state_dict()["player"]["scaler"]["scale"] == made.player.scaler.get_scale()  # type: ignore[union-attr]  # there is one
-    assert made.guard.in_a_row == 0
+        first.advance()
+    assert first.player.scaler is not None
+    first.player.scaler.update(1024.0)  # a factor that a fresh scaler does not have
+    second.load_state_dict(copy.deepcopy(first.state_dict()))  # torch would let both share one optimiser state
+    assert second.player.scaler is not None
+    assert second.player.scaler.get_scale() == 1024.0
+    for one in (first, second):
+        for _ in range(3):
+            one.advance()
+    assert same(weights(first), weights(second))

@@ -18,6 +18,7 @@ from percept.specs import (
     FidelityLossSpec,
     GeneratorSpec,
     Kind,
+    MetricSpec,
 )
 from percept.stages import SCHEMAS
 from percept.stages.identity import learns_from
@@ -88,9 +89,7 @@ def _optimize_problems(cell: Cell) -> Iterator[str]:
     for index, config in enumerate(optimize["fidelity"]):
         spec = registry().find("fidelity_loss", config["use"]).spec
         assert isinstance(spec, FidelityLossSpec)
-        if spec.min_size > patch:
-            where = f"optimize.fidelity[{index}]"
-            yield cell.problem(where, f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}")
+        yield from _too_small(cell, f"optimize.fidelity[{index}]", spec, patch)
     yield from _quality_problems(cell, patch)
     yield from _ground_truth_problems(cell, patch)
     yield from _adversarial_problems(cell, patch)
@@ -103,8 +102,7 @@ def _quality_problems(cell: Cell, patch: float) -> Iterator[str]:
         spec, where = _assessor(config), f"optimize.quality[{index}]"
         if not spec.differentiable:
             yield cell.problem(where, f"'{spec.name}' has no gradients: it can judge, but nothing can descend it")
-        if spec.min_size > patch:
-            yield cell.problem(where, f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}")
+        yield from _too_small(cell, where, spec, patch)
 
 
 def _ground_truth_problems(cell: Cell, patch: float) -> Iterator[str]:
@@ -127,9 +125,8 @@ def _ground_truth_problems(cell: Cell, patch: float) -> Iterator[str]:
         yield cell.problem(
             f"{where}.assessor", f"'{spec.name}' compares with a reference; {rule} needs one that does not"
         )
-    if rule == "amo" and spec.min_size > patch:
-        message = f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}"
-        yield cell.problem(f"{where}.assessor", message)
+    if rule == "amo":
+        yield from _too_small(cell, f"{where}.assessor", spec, patch)
 
 
 def _assessor(config: Mapping[str, Any]) -> AssessorSpec:
@@ -149,8 +146,11 @@ def _adversarial_problems(cell: Cell, patch: float) -> Iterator[str]:
         yield cell.problem(where, f"{adversarial['objective']} has no labels to be smoothed; only {those} have")
     spec = registry().find("discriminator", adversarial["discriminator"]["use"]).spec
     assert isinstance(spec, DiscriminatorSpec)
+    yield from _too_small(cell, "optimize.adversarial.discriminator", spec, patch)
+
+
+def _too_small(cell: Cell, where: str, spec: MetricSpec | DiscriminatorSpec, patch: float) -> Iterator[str]:
     if spec.min_size > patch:
-        where = "optimize.adversarial.discriminator"
         yield cell.problem(where, f"'{spec.name}' needs {spec.min_size} pixels a side, optimize.patch is {patch}")
 
 

@@ -15,9 +15,9 @@ from percept.registry import registry
 from percept.registry.signature import has_parameter
 from percept.specs import DegradationSpec
 from percept.stages.job import Job
-from percept.training.checkpoint import load_weights, read_weights
 from percept.training.degrade import Chain
 from percept.training.runtime import seed_of
+from percept.weights import load_weights, read_weights
 
 ComponentConfig = Mapping[str, Any]
 

@@ -85,8 +85,7 @@ def store_weights(job: Job, trainer: Trainer, validation: Validation | None) -> 
     from percept.training.checkpoint import plain_weights, tensors_to_bytes
     from percept.training.lora import adapters_of, merged
 
-    assessed = trainer.ema.module if trainer.ema is not None else trainer.generator
-    adapters = validation.adapters if validation else adapters_of(assessed)
+    adapters = validation.adapters if validation else adapters_of(trainer.averaged)
     parts = {"generator": merged(trainer.generator), "lora": adapters}
     if trainer.ema is not None:
         parts["ema"] = merged(trainer.ema.module)
@@ -106,7 +105,7 @@ def _loop(job: Job, trainer: Trainer, curves: Curves, validation: Validation | N
     while trainer.step < steps:
         curves.add(trainer.advance())
         if validation and validation.due(trainer.step, steps):
-            _validate(job, trainer, curves, validation)
+            _validate(trainer, curves, validation)
         if trainer.step % curves.every == 0 or trainer.step == steps:
             losses = curves.close_interval(trainer.step)
             job.emit({"event": "step", "step": trainer.step, "of": steps, "losses": losses})
@@ -117,11 +116,9 @@ def _loop(job: Job, trainer: Trainer, curves: Curves, validation: Validation | N
             raise StoppedError
 
 
-def _validate(job: Job, trainer: Trainer, curves: Curves, validation: Validation) -> None:
-    network = trainer.ema.module if trainer.ema is not None else trainer.generator
-    mean = validation.look(network, trainer.step)
+def _validate(trainer: Trainer, curves: Curves, validation: Validation) -> None:
+    mean = validation.look(trainer.averaged, trainer.step)
     curves.point(f"validate/{validation.label}", trainer.step, mean)
-    job.emit({"event": "validated", "step": trainer.step, "mean": mean, "best": validation.best_mean})
 
 
 def _due(every: int) -> Callable[[int], bool]:

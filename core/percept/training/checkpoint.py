@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from percept.errors import InputError, PerceptError
+from percept.errors import PerceptError
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -64,70 +64,3 @@ def plain_weights(module: nn.Module) -> dict[str, Tensor]:
                     state = kept
                     state[f"{prefix}.{name}".lstrip(".")] = getattr(layer, name).detach().clone()
     return state
-
-
-# What published checkpoints wrap their weights in, the best first: where there is an average, that was published.
-_WRAPPERS = ("params_ema", "params", "state_dict", "model", "model_state_dict")
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Weights from a .safetensors file, or a .pth/.pt one read with weights_only=True; wrappers are taken off.
-
-    Raises InputError if the file is absent, damaged, holds no weights, or is a pickle that wants to run code.
-    """
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(f"{path}: refused, this pickle wants to run code; convert it to .safetensors") from error
-    except Exception as error:  # a file that is something else makes its reader stumble anywhere
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: not a checkpoint that can be read ({reason[:160]})") from error
-    return unwrapped(content, str(path))
-
-
-def unwrapped(content: Any, where: str) -> dict[str, Tensor]:
-    """Name → tensor out of what a checkpoint holds: the wrapper, and the `module.` of data parallelism, taken off.
-
-    Raises InputError if there is anything else in it.
-    """
-    wrapper = next((w for w in _WRAPPERS if isinstance(content, dict) and isinstance(content.get(w), dict)), None)
-    if wrapper:
-        return unwrapped(content[wrapper], where)
-    if not isinstance(content, dict) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise InputError(f"{where}: holds {_what(content)}, not a network's weights")
-    parallel = all(name.startswith("module.") for name in content)
-    return {name.removeprefix("module.") if parallel else name: value for name, value in content.items()}
-
-
-def _what(content: Any) -> str:
-    if not isinstance(content, dict):
-        return f"a {type(content).__name__}"
-    others = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
-    return f"{', '.join(others[:3])}" if others else "nothing"
-
-
-def load_weights(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
-    """Load `weights` exactly; a network with `translate` says how a published checkpoint's names become its own.
-
-    Raises InputError that names the first keys that do not fit, with both shapes.
-    """
-    if hasattr(module, "translate"):
-        weights = module.translate(dict(weights))  # type: ignore[operator]  # no Tensor
-    mine = module.state_dict()
-    wrong = [
-        f"{k} is {tuple(v.shape)}, the network's is {tuple(mine[k].shape)}"
-        for k, v in weights.items()
-        if k in mine and v.shape != mine[k].shape
-    ]
-    wrong += [f"{k} {tuple(v.shape)} is absent" for k, v in mine.items() if k not in weights]
-    wrong += [f"{k} {tuple(v.shape)} is not in the network" for k, v in weights.items() if k not in mine]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise InputError(f"{where}: does not fit {type(module).__name__}: {'; '.join(wrong[:3])}{more}")
-    module.load_state_dict(weights)

@@ -13,11 +13,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from percept.contracts import LABELS
 from percept.errors import DataError
 
 Rule = Literal["originals", "rand", "upos", "sma", "smp", "amo"]
 Quality = Callable[[Tensor], Tensor]
-POSITIVE, NEGATIVE = "positive", "negative"
+POSITIVE, _, NEGATIVE = LABELS
 
 
 class GroundTruths:

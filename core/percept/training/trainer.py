@@ -69,6 +69,11 @@ class Trainer:
         """The network that is trained."""
         return self.player.network
 
+    @property
+    def averaged(self) -> nn.Module:
+        """The moving average of it, or itself where there is none: what is assessed."""
+        return self.generator if self.ema is None else self.ema.module
+
     def advance(self) -> Losses:
         """One step; returns each loss by its label, unweighted. Raises DivergedError at the tenth bad step in a row."""
         self.guard.remember()

@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from percept.contracts import ImageError
 from percept.errors import ComponentError
-from percept.training.checkpoint import load_weights, read_weights
+from percept.weights import load_weights, read_weights
 from percept_dncnn import percept_generators
 from percept_dncnn.dncnn import DnCNN
 from torch import Tensor, nn

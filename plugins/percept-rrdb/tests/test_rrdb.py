@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from percept.contracts import ImageError
 from percept.errors import ComponentError, InputError
-from percept.training.checkpoint import load_weights, read_weights
+from percept.weights import load_weights, read_weights
 from percept_rrdb import percept_generators
 from percept_rrdb.rrdb import RRDBNet
 from torch import Tensor

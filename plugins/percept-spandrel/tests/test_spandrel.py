@@ -13,12 +13,13 @@ import pytest
 import skimage.data
 import torch
 from percept.contracts import ImageError
-from percept.errors import ComponentError, PerceptError
+from percept.errors import ComponentError, InputError, PerceptError
 from percept.images import read_image, to_uint8
 from percept.primitives import mix
 from percept.registry import registry
 from percept.training.averaging import averaged
-from percept.training.checkpoint import load_weights, to_bytes
+from percept.training.checkpoint import to_bytes
+from percept.weights import load_weights
 from percept_spandrel import networks, percept_generators
 from percept_spandrel.generator import SpandrelGenerator
 from safetensors.torch import load, load_file, save_file
@@ -64,7 +65,7 @@ def _refused(**parameters: Any) -> str:
     with pytest.raises(PerceptError) as error:
         registry().build("generator", "spandrel", **parameters)
     text = str(error.value)
-    assert isinstance(error.value, ComponentError)
+    assert isinstance(error.value, ComponentError | InputError)
     assert len(text.splitlines()) == 1
     return text
 
@@ -195,7 +196,7 @@ def test_a_run_is_rebuilt_by_another_process(tmp_path: Path, coffee: Tensor) -> 
     code = f"""if True:
         import torch
         from percept.registry import registry
-        from percept.training.checkpoint import load_weights
+        from percept.weights import load_weights
         from safetensors.torch import load_file, save_file
         image = load_file({str(tmp_path / "image.safetensors")!r})["image"]
         rebuilt = registry().build("generator", "spandrel", **{parameters!r})
@@ -314,18 +315,18 @@ class _Code:
 
 def test_files_that_are_no_weights_are_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "file.pth"
-    assert "file.pth: no such file" in _refused(weights=str(path))
+    assert "file.pth: no such checkpoint" in _refused(weights=str(path))
     path.write_bytes(pickle.dumps({"params": _Code()}))
-    assert "file.pth: refused, not a pickle of tensors alone; convert it" in _refused(weights=str(path))
+    assert "file.pth: refused, this pickle wants to run code; convert it" in _refused(weights=str(path))
     torch.save({"params": {"body.0.weight": torch.zeros(1)}, "code": _Code()}, path)
-    assert "file.pth: refused, not a pickle of tensors alone" in _refused(weights=str(path))
+    assert "file.pth: refused, this pickle wants to run code" in _refused(weights=str(path))
     for nonsense in (b"", b"svm_type epsilon_svr\n", bytes(range(256))):
         path.write_bytes(nonsense)
         assert "file.pth: " in _refused(weights=str(path))
     (tmp_path / "file.safetensors").write_bytes(b"nothing")
     assert "not a checkpoint that can be read" in _refused(weights=str(tmp_path / "file.safetensors"))
     torch.save([torch.zeros(1)], path)
-    assert "holds a list without weights" in _refused(weights=str(path))
+    assert "holds a list, not a network's weights" in _refused(weights=str(path))
     torch.save({"fc.weight": torch.zeros(3, 3)}, path)
     assert "file.pth: weights of no architecture that spandrel" in _refused(weights=str(path))
     torch.save(DnCNN(in_nc=1, out_nc=1, nc=4).state_dict(), path)

@@ -1,23 +1,17 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import skimage.data
 import torch
 from percept.contracts import ImageError
 from percept.errors import ComponentError
-from percept.images import read_image
 from percept_srvgg import percept_generators
 from percept_srvgg.srvgg import SRVGG
 from torch import Tensor, nn
 from torch.nn import functional
-
-DATA = Path(os.environ.get("PERCEPT_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
-SET5, WEIGHTS = DATA / "photos" / "set5", DATA / "weights"
 
 
 @pytest.fixture(scope="module")
@@ -28,35 +22,6 @@ def coffee() -> Tensor:
 
 def _parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _published(network: nn.Module, name: str) -> nn.Module:
-    path = WEIGHTS / name
-    if not path.is_file() or not SET5.is_dir():
-        pytest.skip(f"no {path.name} or no Set5 in {DATA}: set PERCEPT_TEST_DATA")
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    weights = weights["params"]
-    network.load_state_dict(weights)
-    return network.eval()
-
-
-def _set5(network: nn.Module, scale: int) -> float:
-    """Mean PSNR of BT.601 luma, dB: outputs in 8 bits, as many pixels left out at each side as the scale."""
-    luma = torch.tensor([65.481, 128.553, 24.966]).view(3, 1, 1)
-    scores = []
-    for path in sorted((SET5 / "HR").glob("*.png")):
-        degraded = read_image(SET5 / "LR_bicubic" / f"X{scale}" / f"{path.stem}x{scale}.png")
-        with torch.no_grad():
-            output = network(degraded[None])[0].clamp(0, 1).mul(255).round() / 255
-        target = read_image(path)[:, : output.shape[-2], : output.shape[-1]]
-        error = ((output - target) * luma).sum(0)[scale:-scale, scale:-scale].double().square().mean()
-        scores.append(20 * torch.log10(255 / error.sqrt()).item())
-    assert len(scores) == 5
-    return sum(scores) / 5
-
-
-def test_published_weights_give_the_published_psnr() -> None:
-    assert _set5(_published(SRVGG(), "realesr-animevideov3.pth"), scale=4) == pytest.approx(28.23, abs=0.01)
 
 
 @pytest.mark.parametrize(

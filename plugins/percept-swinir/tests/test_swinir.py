@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from percept.contracts import ImageError
 from percept.errors import ComponentError, InputError
-from percept.training.checkpoint import load_weights
+from percept.weights import load_weights
 from percept_swinir import percept_generators
 from percept_swinir.swinir import SwinIR
 from percept_swinir.windows import WindowAttention, join, shift_mask, split

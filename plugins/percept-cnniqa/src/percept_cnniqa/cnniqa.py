@@ -5,13 +5,14 @@ Where the paper is silent, the conventions are those of the implementation whose
 
 from __future__ import annotations
 
-import pickle
+from pathlib import Path
 from typing import Any
 
 import torch
 from percept.contracts import check_images
 from percept.errors import ComponentError, DataError
 from percept.primitives import mix, rounded, safe_sqrt
+from percept.weights import first_of, misfits, read_weights
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
@@ -44,8 +45,9 @@ class CNNIQA(nn.Module):
     stride   pixels from one patch to the next; below 32 they overlap
     rounded  luminance to 256 levels, as in the training; straight-through gradient
 
-    Dropout, which the training has after the first layer of 800, is off. Raises DataError if `weights` are absent,
-    unreadable or another network's, ComponentError for a stride below 1, ImageError for smaller images or other shapes.
+    Dropout, which the training has after the first layer of 800, is off. Raises DataError without `weights` or with
+    another network's, InputError if they cannot be read, ComponentError for a stride below 1, ImageError for smaller
+    images or other shapes.
     """
 
     def __init__(self, weights: str = "", stride: int = PATCH, rounded: bool = True) -> None:
@@ -121,16 +123,8 @@ class _Extremes(torch.autograd.Function):
 def _read(path: str, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
     if not path:
         raise DataError("cnniqa needs `weights`, a trained network such as models/CNNIQA-LIVE of lidq92's CNNIQA")
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; give cnniqa's `weights` the state_dict of a trained network") from None
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path}: no weights that torch can read ({reason})") from None
-    for name, value in wanted.items():
-        there = found.get(name) if isinstance(found, dict) else None
-        if not isinstance(there, Tensor) or there.shape != value.shape:
-            what = f"{tuple(there.shape)}" if isinstance(there, Tensor) else "absent"
-            raise DataError(f"{path}: not CNNIQA's weights; {name} is {what}, not {tuple(value.shape)}")
-    return {name: found[name] for name in wanted}
+    found = read_weights(Path(path).expanduser())
+    wrong = misfits(found, wanted)
+    if wrong:
+        raise DataError(f"{path}: not CNNIQA's weights: {first_of(wrong)}")
+    return found

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from percept.contracts import check_images
 from percept.errors import ComponentError
+from percept.weights import read_weights
 from torch import Tensor, nn
 from torch.nn import functional
 
-from percept_spandrel.files import read_tensors
 from percept_spandrel.networks import RESTRICTED, Network, build, fill, recognise, translated
 
 DEFAULT = "Compact"
@@ -110,7 +110,7 @@ class SpandrelGenerator(nn.Module):
 
 
 def _loaded(path: Path, architecture: str, arguments: dict[str, Any]) -> Network:
-    tensors = read_tensors(path)
+    tensors = read_weights(path)
     if MEMORY not in tensors:
         return recognise(tensors, str(path), architecture, arguments)
     remembered, kept = _remembered(tensors.pop(MEMORY), str(path))

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import timm.models
 from percept.errors import ComponentError
+from percept.weights import first_of, misfits, read_weights
 from torch import Tensor, nn
 
 
@@ -16,9 +16,9 @@ class Checkpoint:
 
     def __init__(self, path: str, network: nn.Module, who: str, name: str) -> None:
         self.where = f"{who}: {Path(path).expanduser()}"
-        self.weights = _read(Path(path).expanduser(), self.where)
+        self.weights = read_weights(Path(path).expanduser())
         self.name = name
-        self.whole = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        self.whole = frozenset(network.state_dict())
         classifiers = network.pretrained_cfg.get("classifier") or ()  # type: ignore[union-attr,operator]  # timm sets it
         self.classifiers = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
         self.converted = _converted(self.weights, network)
@@ -29,36 +29,15 @@ class Checkpoint:
         weights = self.converted if self._problems(self.weights, wanted) else self.weights
         problems = self._problems(weights, wanted)
         if problems:
-            more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-            raise ComponentError(f"{self.where} does not fit {self.name}: {'; '.join(problems[:3])}{more}")
+            raise ComponentError(f"{self.where} does not fit {self.name}: {first_of(problems)}")
         network.load_state_dict({name: weights[name] for name in wanted})
 
     def _problems(self, weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
-        wrong = [
-            f"{name} is {tuple(weights[name].shape)}, the network's is {tuple(value.shape)}"
-            for name, value in wanted.items()
-            if name in weights and weights[name].shape != value.shape
-        ]
-        wrong += [f"{name} {tuple(value.shape)} is absent" for name, value in wanted.items() if name not in weights]
-        wrong += [
-            f"{name} {tuple(value.shape)} is not in the network"
-            for name, value in weights.items()
-            if name not in self.whole and not name.startswith(tuple(f"{head}." for head in self.classifiers))
-        ]
-        return wrong
-
-
-def _read(path: Path, where: str) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise ComponentError(f"{where}: no such file; weights are none, timm, or the path of a file")
-    try:
-        content = timm.models.load_state_dict(str(path), weights_only=True)
-    except Exception as error:  # damaged files raise anything, and so do pickles that want to run code
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ComponentError(f"{where}: cannot be read as weights ({reason})") from error
-    if not content or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ComponentError(f"{where}: holds something else than a network's weights")
-    return content
+        # What was cut off, and a classifier, may be in the file.
+        cut = {name for name in self.whole if name not in wanted}
+        heads = tuple(f"{head}." for head in self.classifiers)
+        known = {n: v for n, v in weights.items() if n not in cut and (n in self.whole or not n.startswith(heads))}
+        return misfits(known, wanted)
 
 
 def _converted(weights: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
