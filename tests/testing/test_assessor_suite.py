@@ -41,7 +41,10 @@ class Undefined(Good):
 
     def value(self, images: Tensor, reference: Tensor) -> Tensor:
         bad = torch.stack(
-            [torch.as_tensor(self.where(x, y)) for x, y in zip(images, reference.expand_as(images), strict=True)]
+            [
+                torch.as_tensor(self.where(x, y)).to(images.device)
+                for x, y in zip(images, reference.expand_as(images), strict=True)
+            ]
         )
         return super().value(images, reference).masked_fill(bad, torch.nan)
 
@@ -55,6 +58,13 @@ def energy(image: Tensor) -> Tensor:
 
 def levels(image: Tensor) -> int:
     return len(set(image.flatten().tolist()))
+
+
+class Returns(Good):
+    """Takes its scores back to the processor."""
+
+    def value(self, images: Tensor, reference: Tensor) -> Tensor:
+        return super().value(images, reference).cpu()
 
 
 class WithoutScore:
@@ -245,6 +255,7 @@ BROKEN = [
     (Dithered, {}, "deterministic", "at first, then"),
     (Scribbles, {}, "inputs-unchanged", "the images changed"),
     (SinglePrecision, {}, "float64", "float64 images give torch.float32"),
+    (Returns, {}, "other-device", "values are on cpu, not on that of the images"),
     (NeedsGradient, {}, "no-gradient-needed", "RuntimeError"),
     (HoldsALock, {}, "copies", "TypeError"),
     (Good, {"known_failures": {"symmetry": "misspelt"}}, "known-failures", "symmetry: no such check"),

@@ -251,6 +251,12 @@ class Global(Halve):
 class Noise(Halve):
     def degrade(self, target: Tensor, rng: torch.Generator | None) -> Tensor:
         smaller = super().degrade(target, rng)
+        return smaller + 0.1 * torch.randn(smaller.shape, generator=rng).to(smaller)
+
+
+class NoiseStaysHere(Noise):
+    def degrade(self, target: Tensor, rng: torch.Generator | None) -> Tensor:
+        smaller = functional.avg_pool2d(target, self.scale)
         return smaller + 0.1 * torch.randn(smaller.shape, generator=rng)
 
 
@@ -285,6 +291,7 @@ DEGRADATIONS = [
     (Global, {"stochastic": True}, "seeded", "the same seed again differs"),
     (Halve, {"stochastic": True}, "stochastic", "another seed gives the same image, its spec says stochastic=True"),
     (Noise, {}, "stochastic", "another seed gives another image"),
+    (NoiseStaysHere, {"stochastic": True}, "other-device", "aten.add.Tensor is given tensors of two devices"),
     (StretchesContrast, {}, "batch-independence", "image 0 alone and in its batch differ"),
     (Scribbles, {}, "inputs-unchanged", "the targets changed"),
     (Crops, {}, "multiples-only", "a target of 16×17 at scale 2: accepted"),

@@ -78,6 +78,25 @@ class SinglePrecision(Good):
         return super().value(output.float(), target.float())
 
 
+class Stays(Good):
+    """A table that is no buffer stays where it was made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.full((3, 1, 1), 0.5)
+
+    def value(self, output: Tensor, target: Tensor) -> Tensor:
+        return super().value(output * self.weight.to(output.dtype), target * self.weight.to(output.dtype))
+
+
+class OtherSlope(Good):
+    """Backwards it tells another device from the processor, as code that has two ways of computing may by mistake."""
+
+    def value(self, output: Tensor, target: Tensor) -> Tensor:
+        values = super().value(output, target)
+        return values if output.device.type == "cpu" else 2 * values - values.detach()
+
+
 class FearsBlur(Good):
     """As an assessor it puts blur behind the strongest noise, as a loss it does not."""
 
@@ -108,6 +127,8 @@ BROKEN = [
     (DoubleGradient, {"gradient-correct"}, "along itself it is .*, central differences give"),
     (HalfDetached, {"gradient-correct"}, "central differences give"),
     (SinglePrecision, {"float64"}, "float64 images give torch.float32"),
+    (Stays, {"other-device", "other-device-gradient"}, "aten.mul.Tensor is given tensors of two devices"),
+    (OtherSlope, {"other-device-gradient"}, "they differ by"),
     (FearsBlur, {"two-lives-agree"}, "losses .* and .*, but scores"),
 ]
 

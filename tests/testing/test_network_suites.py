@@ -86,6 +86,17 @@ class Unused(Enlarge):
         self.unused = nn.Linear(2, 2)
 
 
+class MeanStays(Enlarge):
+    """Subtracts a mean that is no buffer, so that it stays where it was made."""
+
+    def __init__(self, scale: int = 2) -> None:
+        super().__init__(scale)
+        self.mean = torch.tensor([0.4, 0.4, 0.4]).view(3, 1, 1)
+
+    def enlarge(self, degraded: Tensor) -> Tensor:
+        return super().enlarge(degraded - self.mean)
+
+
 class Forgetful(Enlarge):
     """A random number that is not part of its state."""
 
@@ -217,6 +228,7 @@ GENERATORS = [
     (TakesAnySize, {}, "smaller-refused", "an input of 4×3: accepted"),
     (Unused, {}, "trains", "unused.weight gets no gradient"),
     (Repeat, {}, "trains", "there is no parameter to train"),
+    (MeanStays, {}, "other-device", "aten.sub.Tensor is given tensors of two devices"),
     (Forgetful, {}, "saves-and-loads", "outputs differ"),
     (Enlarge, {"trainable": False}, "nothing-to-train", r"has parameters \(conv.weight, conv.bias\)"),
     (Enlarge, {"known_failures": {"sharpness": "?"}}, "known-failures", "sharpness: no such check"),
@@ -332,6 +344,13 @@ class SomeoneElsesBackbone(Judge):
         return cast("Tensor", self.head(self.own(images)))
 
 
+class JudgesElsewhere(Judge):
+    """Has another way of computing where it is not on the processor, and a wrong one."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        return super().logits(images if images.device.type == "cpu" else images.flip(1))
+
+
 class JudgeForgets(Judge):
     def __init__(self) -> None:
         super().__init__()
@@ -361,6 +380,7 @@ DISCRIMINATORS = [
     (Once, {}, "second-derivative", "derivative for aten::hardsigmoid_backward is not implemented"),
     (ListsFeatures, {}, "backbone", "it gives list, not a tensor"),
     (SomeoneElsesBackbone, {}, "backbone", "2 of its parameters are not the discriminator's"),
+    (JudgesElsewhere, {}, "other-device", "there and here differ by"),
     (JudgeForgets, {}, "saves-and-loads", "outputs differ"),
     (Judge, {"known_failures": {"taste": "?"}}, "known-failures", "taste: no such check"),
 ]

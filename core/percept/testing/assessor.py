@@ -24,9 +24,12 @@ class AssessorSuite(AnyMetricSuite[AssessorSpec]):
         for method in ("prepare", "score"):
             require(callable(getattr(built, method, None)), f"{type(built).__name__} has no method {method}")
 
-    def measure(self, candidates: Tensor, reference: Tensor) -> Tensor:
-        with torch.no_grad():
-            return self._score(self.subject, candidates, reference)
+    def evaluate(self, metric: Any, candidates: Tensor, reference: Tensor) -> Tensor:
+        if self.spec.reference == "none":
+            return metric.score(candidates, None)  # type: ignore[no-any-return]  # `shape` checks it
+        if self.spec.reference == "set":
+            reference = images.natural(8, self.side, self.side, seed=11).to(reference)
+        return metric.score(candidates, metric.prepare(reference))  # type: ignore[no-any-return]  # as above
 
     def endure(self, candidates: Tensor, reference: Tensor) -> None:
         require_finite(self.measure(candidates, reference), "scores")
@@ -48,7 +51,7 @@ class AssessorSuite(AnyMetricSuite[AssessorSpec]):
         """It scores under torch.inference_mode, too."""
         candidates, reference = self.pair()
         with torch.inference_mode():
-            values = self._score(self.rebuilt(), candidates, reference)
+            values = self.evaluate(self.rebuilt(), candidates, reference)
         require_close(values, self.measure(candidates, reference), "scores under inference_mode and no_grad")
 
     @check()
@@ -60,11 +63,4 @@ class AssessorSuite(AnyMetricSuite[AssessorSpec]):
             ("pickle", pickle.loads(pickle.dumps(self.subject))),
         ):
             with torch.no_grad():
-                require_close(self._score(twin, *pair), self.measure(*pair), f"scores of its {what} and its own")
-
-    def _score(self, assessor: Any, candidates: Tensor, reference: Tensor) -> Tensor:
-        if self.spec.reference == "none":
-            return assessor.score(candidates, None)  # type: ignore[no-any-return]  # `shape` checks it
-        if self.spec.reference == "set":
-            reference = images.natural(8, self.side, self.side, seed=11).to(reference.dtype)
-        return assessor.score(candidates, assessor.prepare(reference))  # type: ignore[no-any-return]  # as above
+                require_close(self.evaluate(twin, *pair), self.measure(*pair), f"scores of its {what} and its own")

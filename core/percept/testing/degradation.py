@@ -10,6 +10,7 @@ from torch import Tensor
 from percept.specs import DegradationSpec
 from percept.testing import images
 from percept.testing.check import Suite, check, largest_difference, require, require_image_error
+from percept.testing.other_device import far, other_device
 
 SCALE = 2
 
@@ -85,6 +86,19 @@ class DegradationSuite(Suite[DegradationSpec]):
         before = target.clone()
         self.degrade(target)
         require(torch.equal(target, before), "the targets changed")
+
+    @check()
+    def other_device(self) -> None:
+        """Targets on another device are degraded there as they are here, by a generator of numbers that stays here."""
+        target = self.target
+        state = torch.get_rng_state()  # whose numbers those are is another check's
+        here = self.degrade(target.clone())
+        torch.set_rng_state(state)
+        with other_device() as device:
+            degraded = self.degrade(far(target))
+            require(degraded.device == device, f"from {device} to {degraded.device}")
+            worst = largest_difference(degraded.cpu(), here)
+        require(worst <= 1e-5, f"there and here differ by {worst:.3g}")
 
     @check(lambda suite: suite.spec.resizes and suite.parameters.get("scale") != 1)
     def multiples_only(self) -> None:

@@ -115,6 +115,11 @@ class DiscriminatorSuite(NetworkSuite[DiscriminatorSpec]):
         inputs = images.natural(2, self.side, self.side)
         self.require_same_after_loading(self.rebuilt(seed=0), self.rebuilt(seed=1), inputs)
 
+    @check()
+    def other_device(self) -> None:
+        """Moved to another device it judges and learns there as it does here, and mixes no tensors of the two."""
+        self.require_same_elsewhere(self.rebuilt(), images.natural(2, self.side, self.side))
+
     def _require_shape(self, height: int, width: int) -> None:
         logits = self.respond(images.natural(2, height, width))
         rule = f"{width}×{height} gives logits of shape {tuple(logits.shape)}, output is {self.spec.output}"

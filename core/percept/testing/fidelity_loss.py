@@ -13,8 +13,9 @@ from percept.specs import AssessorSpec, FidelityLossSpec
 from percept.testing import images
 from percept.testing.any_metric import AnyMetricSuite
 from percept.testing.assessor import AssessorSuite
-from percept.testing.check import CheckSkipped, check, require
+from percept.testing.check import CheckSkipped, check, largest_difference, require
 from percept.testing.contents import BEYOND
+from percept.testing.other_device import far, moved, other_device
 from percept.testing.values import require_finite
 
 if TYPE_CHECKING:
@@ -37,12 +38,11 @@ class FidelityLossSuite(AnyMetricSuite[FidelityLossSpec]):
     def verify_interface(self, built: Any) -> None:
         require(isinstance(built, nn.Module), f"{type(built).__name__} is no nn.Module")
 
-    def measure(self, candidates: Tensor, reference: Tensor) -> Tensor:
-        with torch.no_grad():
-            return self.subject(candidates, reference)  # type: ignore[no-any-return]  # `shape` checks it
+    def evaluate(self, metric: Any, candidates: Tensor, reference: Tensor) -> Tensor:
+        return metric(candidates, reference)  # type: ignore[no-any-return]  # `shape` checks it
 
     def endure(self, candidates: Tensor, reference: Tensor) -> None:
-        values, gradient = self._gradient(candidates, reference)
+        values, gradient = _gradient(self.subject, candidates, reference)
         require_finite(values, "losses")
         bad = int((~gradient.isfinite()).sum())
         require(bad == 0, f"{bad} of {gradient.numel()} values of the gradient are not finite")
@@ -56,7 +56,7 @@ class FidelityLossSuite(AnyMetricSuite[FidelityLossSpec]):
     @check()
     def gradient_flows(self) -> None:
         """The gradient reaches every output image, and is not zero where output and target differ."""
-        _, gradient = self._gradient(*self.pair())
+        _, gradient = _gradient(self.subject, *self.pair())
         norms = gradient.flatten(1).norm(dim=1)
         require(bool((norms > 0).all()), f"the gradient of image {int(norms.argmin())} is zero")
 
@@ -64,7 +64,7 @@ class FidelityLossSuite(AnyMetricSuite[FidelityLossSpec]):
     def gradient_correct(self) -> None:
         """In float64 the gradient agrees with central differences, along itself and along random directions (1e-3)."""
         output, target = (0.1 + 0.8 * tensor.double() for tensor in self.pair(1))  # 0 and 1 may be kinks
-        values, gradient = self._gradient(output, target)
+        values, gradient = _gradient(self.subject, output, target)
         if values.dtype != torch.float64:
             raise CheckSkipped(f"needs a loss in float64, this one is {values.dtype}")
         size = gradient.norm().item()
@@ -75,6 +75,17 @@ class FidelityLossSuite(AnyMetricSuite[FidelityLossSpec]):
                 abs(slope - told) <= TOLERANCE * (typical + abs(slope)),
                 f"along {what} it is {told:.5g}, central differences give {slope:.5g} (norm {size:.3g})",
             )
+
+    @check()
+    def other_device_gradient(self) -> None:
+        """On another device its gradient is what it is here (1e-3 of the largest), and mixes no tensors of the two."""
+        pair = self.pair(1)
+        _, here = _gradient(self.subject, *pair)
+        with other_device() as device:
+            _, there = _gradient(moved(self.rebuilt(), device), *(far(tensor) for tensor in pair))
+            off = largest_difference(there.cpu(), here)
+        largest = here.abs().max().item()
+        require(off <= 1e-3 * largest, f"they differ by {off:.3g}, the largest here is {largest:.3g}")
 
     @check(has_other_life)
     def two_lives_agree(self) -> None:
@@ -100,18 +111,19 @@ class FidelityLossSuite(AnyMetricSuite[FidelityLossSpec]):
                 return AssessorSuite(Component(spec, self.component.plugin), self.parameters)
         return None
 
-    def _gradient(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Losses, and the gradient of their sum with respect to `output`."""
-        output = output.clone().requires_grad_()
-        values: Tensor = self.subject(output, target)
-        require(values.requires_grad, "the loss has no gradient")
-        (gradient,) = torch.autograd.grad(values.sum(), output, allow_unused=True)
-        require(gradient is not None, "no gradient reaches the output")
-        return values.detach(), gradient
-
     def _slope(self, output: Tensor, target: Tensor, direction: Tensor) -> float:
         step = STEP * direction
         return (self.measure(output + step, target) - self.measure(output - step, target)).sum().item() / (2 * STEP)
+
+
+def _gradient(loss: nn.Module, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Losses, and the gradient of their sum with respect to `output`."""
+    output = output.clone().requires_grad_()
+    values: Tensor = loss(output, target)
+    require(values.requires_grad, "the loss has no gradient")
+    (gradient,) = torch.autograd.grad(values.sum(), output, allow_unused=True)
+    require(gradient is not None, "no gradient reaches the output")
+    return values.detach(), gradient
 
 
 def _directions(gradient: Tensor) -> Iterator[tuple[str, Tensor, float]]:

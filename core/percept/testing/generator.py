@@ -187,6 +187,12 @@ class GeneratorSuite(NetworkSuite[GeneratorSpec]):
         first, second = (self.given(self.rebuilt(seed=seed), inputs) for seed in (0, 1))
         self.require_same_after_loading(first, second, inputs)
 
+    @check(looks_at_inputs)
+    def other_device(self) -> None:
+        """Moved to another device it restores and learns there as it does here, and mixes no tensors of the two."""
+        inputs = self.degraded(2, self.side, self.side)
+        self.require_same_elsewhere(self.given(self.rebuilt(), inputs), inputs)
+
     @check(lambda suite: not suite.spec.trainable)
     def nothing_to_train(self) -> None:
         """A generator whose spec says that it is not trainable has no parameters."""

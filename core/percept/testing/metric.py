@@ -11,6 +11,7 @@ from torch import Tensor
 from percept.specs import MetricSpec
 from percept.testing import images
 from percept.testing.check import Suite, check, require, require_image_error
+from percept.testing.other_device import far, moved, other_device
 from percept.testing.values import listed, require_close, require_finite
 
 M = TypeVar("M", bound=MetricSpec)
@@ -27,9 +28,14 @@ def has_reference(suite: MetricSuite[Any]) -> bool:
 class MetricSuite(Suite[M]):
     """Checks on `measure(image, reference) → (N,)`, whichever life that is."""
 
-    def measure(self, candidates: Tensor, reference: Tensor) -> Tensor:
-        """Score or loss of each candidate against its reference, which some metrics ignore."""
+    def evaluate(self, metric: Any, candidates: Tensor, reference: Tensor) -> Tensor:
+        """Score or loss by `metric` of each candidate against its reference, which some metrics ignore."""
         raise NotImplementedError
+
+    def measure(self, candidates: Tensor, reference: Tensor) -> Tensor:
+        """The subject's score or loss of each candidate, without a gradient."""
+        with torch.no_grad():
+            return self.evaluate(self.subject, candidates, reference)
 
     def endure(self, candidates: Tensor, reference: Tensor) -> None:
         """Raise ConformanceError unless the metric copes with such images."""
@@ -186,6 +192,15 @@ class MetricSuite(Suite[M]):
         values = self.measure(candidates.double(), reference.double())
         require(values.dtype == torch.float64, f"float64 images give {values.dtype}")
         require_close(self.measure(candidates, reference).double(), values, "float32 and float64", relative=1e-3)
+
+    @check()
+    def other_device(self) -> None:
+        """Moved to another device it gives what it gives here (relative 1e-4), and mixes no tensors of the two."""
+        pair = self.pair()
+        with other_device() as device, torch.no_grad():
+            values = self.evaluate(moved(self.rebuilt(), device), *(far(tensor) for tensor in pair))
+            require(values.device == device, f"values are on {values.device}, not on that of the images")
+            require_close(values.cpu(), self.measure(*pair), "there and here", relative=1e-4)
 
     def require_ladder(self, reference: Tensor) -> None:
         """Raise ConformanceError unless `reference` is best as its own candidate, and the worse the more noise."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from percept.specs import DiscriminatorSpec, GeneratorSpec
 from percept.testing.check import Suite, largest_difference, require
+from percept.testing.other_device import far, moved, other_device
 from percept.training.checkpoint import to_bytes
 
 N = TypeVar("N", GeneratorSpec, DiscriminatorSpec)
@@ -19,6 +20,17 @@ class NetworkSuite(Suite[N]):
 
     def verify_interface(self, built: Any) -> None:
         require(isinstance(built, nn.Module), f"{type(built).__name__} is no nn.Module")
+
+    def require_same_elsewhere(self, network: nn.Module, inputs: Tensor) -> None:
+        """Raise ConformanceError unless it computes and learns on another device as it does here."""
+        here = respond(network, inputs.clone())
+        with other_device() as device:
+            moved(network, device)
+            there = respond(network, far(inputs))
+            require(there.device == device, f"outputs are on {there.device}, not on that of the inputs")
+            off, size = largest_difference(there.cpu(), here), here.abs().max().item()
+            require(off <= 1e-4 * max(1.0, size), f"there and here differ by {off:.3g}")
+            _learn(network, network.train()(far(inputs)).square().mean())
 
     def respond(self, inputs: Tensor) -> Tensor:
         """What the network gives in eval mode, without a gradient."""
@@ -35,6 +47,14 @@ class NetworkSuite(Suite[N]):
             outputs.append(respond(network, inputs.clone()))
         difference = largest_difference(*outputs)
         require(difference == 0, f"with the same weights loaded, outputs differ by {difference:.3g}")
+
+
+def _learn(network: nn.Module, loss: Tensor) -> None:
+    """One step of Adam on whatever gets a gradient."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    if trained and loss.requires_grad:
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        torch.optim.Adam(trained, lr=1e-3).step()
 
 
 def respond(network: nn.Module, inputs: Tensor) -> Tensor:
