@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
+from percept.execution.local import LocalExecutor
+from percept.execution.progress import PlainProgress
+from percept.execution.task import Task
 from percept.execution.workers import Nursery, Spawner, Worker
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -69,3 +75,51 @@ def test_a_nursery_that_was_killed_says_so_at_the_next_start(tmp_path: Path) -> 
     with pytest.raises(ConnectionError):
         nursery.start(no_task(tmp_path))
     nursery.close()
+
+
+def test_nothing_that_a_nursery_imports_touches_a_gpu() -> None:
+    """A process that has asked the driver for GPUs cannot be forked into one that uses them."""
+    script = """
+import importlib, torch
+asked = []
+for name in ("is_available", "device_count", "_lazy_init", "init"):
+    setattr(torch.cuda, name, lambda *args, name=name: asked.append(name) or 0)
+from percept.execution.nursery import _NEEDED
+for module in _NEEDED:
+    importlib.import_module(module)
+from percept.registry import registry
+assert registry().plugins
+print(*asked)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+class Idle:
+    """Starts workers that never say anything, and remembers what they were to do."""
+
+    def __init__(self) -> None:
+        self.tasks: list[dict[str, Any]] = []
+        self.ends: list[IO[str]] = []
+
+    def start(self, task: Any) -> Worker:
+        self.tasks.append(task)
+        lines, end = os.pipe()
+        self.ends.append(os.fdopen(end, "w"))
+        return Worker(0, os.fdopen(lines), lambda _: None)
+
+    def close(self) -> None:
+        for end in self.ends:
+            end.close()
+
+
+def test_tasks_that_run_together_have_places_of_their_own() -> None:
+    executor = LocalExecutor(PlainProgress(3))
+    executor._starter = idle = Idle()  # type: ignore[assignment]  # all that is asked of a nursery
+    for key, processes in (("a", 1), ("b", 2), ("c", 1)):
+        config = {"runtime": {"processes": processes}}
+        executor._launch(Task(key, key, "recipe", config, {}, "store", "scratch", 1), attempt=1)
+    assert [task["places"] for task in idle.tasks] == [(0,), (1, 2), (3,)]
+    del executor._running["b"]
+    assert executor._free(3) == (1, 2, 4)
+    idle.close()

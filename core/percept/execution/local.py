@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ class _Running:
     task: Task
     worker: Worker
     attempt: int
+    places: tuple[int, ...]
     heard: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -64,19 +66,25 @@ class LocalExecutor:
         return outcome
 
     def _launch(self, task: Task, attempt: int) -> None:
-        worker = self._start(task)
-        self._running[task.key] = _Running(task, worker, attempt)
+        places = self._free(task.config["runtime"]["processes"])
+        worker = self._start({**task.as_dict(), "places": places})
+        self._running[task.key] = _Running(task, worker, attempt, places)
         self.listener.started(task)
         threading.Thread(target=self._listen, args=(task.key, worker), daemon=True).start()
 
-    def _start(self, task: Task) -> Worker:
+    def _free(self, count: int) -> tuple[int, ...]:
+        """The lowest places that no running task has: a worker's GPUs are those, counted round."""
+        taken = {place for running in self._running.values() for place in running.places}
+        return tuple(itertools.islice((place for place in itertools.count() if place not in taken), count))
+
+    def _start(self, task: Mapping[str, Any]) -> Worker:
         if self._starter is not None:
             try:
-                return self._starter.start(task.as_dict())
+                return self._starter.start(task)
             except ConnectionError:  # somebody killed it: a new one takes its place
                 self._starter.close()
         self._starter = starter()
-        return self._starter.start(task.as_dict())
+        return self._starter.start(task)
 
     def _listen(self, key: str, worker: Worker) -> None:
         for event in worker.events():

@@ -106,7 +106,7 @@ def _job(task: dict[str, Any], emit: Any, stop: threading.Event) -> Job:
         recipe=task["recipe"],
         factors=task["factors"],
         store=store,
-        runtime=Runtime.setup(task["config"]["runtime"], task["threads"]),
+        runtime=Runtime.setup(task["config"]["runtime"], task["threads"], places=task.get("places", ())),
         scratch=Path(task["scratch"]),
         initial={kind: _artefact(store, *source) for kind, source in task["initial"].items()},
         emit=emit,

@@ -41,7 +41,12 @@ _RUNTIME = Section(
             int, default=0, minimum=0, maximum=4096, doc="of each cell; 0: the cores divided among the cells"
         ),
         "deterministic": Field(bool, default=True, doc="refuse operations whose result differs from time to time"),
-        "precision": Field(str, default="float32", choices=("float32", "bfloat16", "float16"), doc="of the networks"),
+        "precision": Field(
+            str,
+            default="float32",
+            choices=("float32", "tf32", "bfloat16", "float16"),
+            doc="of the networks; tf32 on GPUs",
+        ),
         "channels-last": Field(bool, default=False, doc="keep images as (N, H, W, C): convolutions may be faster"),
         "compile": Field(bool, default=False, doc="compile the generator; needs a C++ compiler or Triton"),
         "processes": Field(int, default=1, minimum=1, maximum=1024, doc="that share each batch: one a GPU"),

@@ -64,6 +64,7 @@ def load_artefact(job: Job, module: nn.Module, artefact: str) -> None:
     weights = _artefact(job, artefact)
     if hasattr(module, "adopt"):  # a per-image generator, whose parameters are as many and as large as its images
         module.adopt(weights["inputs"])  # type: ignore[operator]  # torch takes any attribute for a Module or Tensor
+        job.runtime.place(module)  # what it has adopted was on the processor
     load_weights(module, weights, f"artefact {artefact[:12]}")
 
 

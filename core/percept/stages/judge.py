@@ -14,6 +14,7 @@ from percept.contracts import Assessor
 from percept.errors import ImageError
 from percept.specs import AssessorSpec
 from percept.stages.score import FAILED, NOT_APPLICABLE, Options, Score, no_score
+from percept.training.runtime import exactly
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ class Judge:
         ready = self.options.apply(reference)
         prepare = self.assessor.prepare
         small = self._too_small(ready)
-        return Prepared(problem=small) if small else Prepared(*_attempt(lambda: prepare(ready.to(self.device))))
+        if small:
+            return Prepared(problem=small)
+        with exactly(self.device):
+            return Prepared(*_attempt(lambda: prepare(ready.to(self.device))))
 
     @torch.no_grad()
     def score(self, image: Tensor, reference: Tensor | Prepared | None) -> Score:
@@ -68,7 +72,8 @@ class Judge:
         small = self._too_small(ready)
         if small:
             return small
-        value, problem = _attempt(lambda: float(score(ready.to(self.device), prepared.state).reshape(-1)[0]))
+        with exactly(self.device):
+            value, problem = _attempt(lambda: float(score(ready.to(self.device), prepared.state).reshape(-1)[0]))
         if problem:
             return problem
         return Score(value) if math.isfinite(value) else no_score(FAILED, f"returned {value}")

@@ -88,6 +88,7 @@ def _start(job: Job, rank: int, size: int, threads: int, meeting: Path) -> subpr
         "meeting": str(meeting),
         "rank": rank,
         "size": size,
+        "places": job.runtime.places,
         "threads": threads,
     }
     process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=sys.stderr, text=True)
@@ -104,7 +105,7 @@ def _job(task: dict[str, Any]) -> Job:
         recipe=task["recipe"],
         factors=task["factors"],
         store=Store(task["store"]),
-        runtime=Runtime.setup(task["config"]["runtime"], task["threads"]),
+        runtime=Runtime.setup(task["config"]["runtime"], task["threads"], Group(task["rank"], 1), task["places"]),
         scratch=Path(task["scratch"]),
         initial=task["initial"],
     )
@@ -112,9 +113,7 @@ def _job(task: dict[str, Any]) -> Job:
 
 
 def _joined(job: Job, group: Group, threads: int, meeting: Path) -> Job:
-    runtime = Runtime.setup(job.config["runtime"], threads, group)
-    if runtime.device.type == "cuda":
-        torch.cuda.set_device(runtime.device)
+    runtime = Runtime.setup(job.config["runtime"], threads, group, job.runtime.places)
     torch.distributed.init_process_group(
         "nccl" if runtime.device.type == "cuda" else "gloo",
         init_method=meeting.absolute().as_uri(),

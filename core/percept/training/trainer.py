@@ -103,8 +103,8 @@ class Trainer:
             "torch": torch.get_rng_state(),
             "python": list(random.getstate()[1]),
         }
-        if torch.cuda.is_available():
-            state["cuda"] = torch.cuda.get_rng_state_all()
+        if self.runtime.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.runtime.device)
         if self.ema is not None:
             state["ema"] = self.ema.state_dict()
         if self.adversarial:
@@ -131,8 +131,8 @@ class Trainer:
             return
         torch.set_rng_state(state["torch"])
         random.setstate((3, tuple(state["python"]), None))
-        if "cuda" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["cuda"])
+        if "cuda" in state and self.runtime.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"], self.runtime.device)
 
     def _adversary_at_work(self) -> bool:
         return self.adversarial is not None and self.step >= self.adversarial.starts_at

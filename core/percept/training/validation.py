@@ -53,7 +53,7 @@ class Validation:
         """
         was_training = network.training
         network.eval()
-        with torch.random.fork_rng(enabled=True):
+        with torch.random.fork_rng(devices={p.device.index for p in network.parameters() if p.is_cuda}):
             scores = [self._one(network, index) for index in range(len(self.dataset))]
         network.train(was_training)
         mean = math.fsum(scores) / len(scores)
