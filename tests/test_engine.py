@@ -137,6 +137,17 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     assert two == pytest.approx(one, rel=1e-4)
 
 
+def test_images_on_disk_teach_what_those_in_memory_do(everything: tuple[Path, Store], tmp_path: Path) -> None:
+    _, in_memory = everything
+    options = ["--set", "runtime.images=disk", "--store", str(tmp_path / "store")]
+    done = percept("recipe", "run", write(tmp_path, EVERYTHING, "everything.yaml"), *options)
+    assert done.returncode == 0, done.stderr
+    on_disk = Store(tmp_path / "store")
+    assert run_of(on_disk).key == run_of(in_memory).key
+    assert run_of(on_disk).header["weights"] == run_of(in_memory).header["weights"]
+    assert list((tmp_path / "store" / "checkpoints" / "images").glob("*/000000.safetensors"))
+
+
 def test_a_batch_that_cannot_be_shared_is_told(tmp_path: Path) -> None:
     recipe = write(tmp_path, EVERYTHING, "everything.yaml")
     done = percept(

@@ -25,7 +25,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from percept.execution.check import load_checked
 from percept.stages import optimize
 from percept.stages.assemble import build_trainer
@@ -102,10 +101,10 @@ def compare(job: Job, rounds: int, steps: int) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + 1):
         for name in sides if number % 2 else reversed(sides):
-            _wait(job.runtime)
+            job.runtime.finish()
             started = time.perf_counter()
             sides[name]()
-            _wait(job.runtime)
+            job.runtime.finish()
             if number:  # the first round warms up
                 times[name].append((time.perf_counter() - started) / steps * 1000)
     return {name: statistics.median(found) for name, found in times.items()}
@@ -129,11 +128,6 @@ def _percept_steps(job: Job, trainer: Trainer, steps: int) -> None:
 
 def _repeated(step: Callable[[], object], steps: int) -> Callable[[], object]:
     return lambda: [step() for _ in range(steps)]
-
-
-def _wait(runtime: Runtime) -> None:
-    if runtime.device.type == "cuda":
-        torch.cuda.synchronize(runtime.device)
 
 
 def _options() -> argparse.Namespace:

@@ -97,6 +97,7 @@ def test_a_cell_has_every_declared_key(load_text: Load) -> None:
             "precision": "float32",
             "channels-last": False,
             "compile": False,
+            "images": "memory",
             "processes": 1,
         },
     }
@@ -166,7 +167,8 @@ def test_show_to_the_letter(load_text: Load) -> None:
           with:
           - {use: psnr, text: '1e-4', 'yes': 'on', dollar: '$${x}', none: null}
         seed: 0
-        runtime: {device: auto, threads: 0, deterministic: true, precision: float32, channels-last: false, compile: false, processes: 1}
+        runtime: {device: auto, threads: 0, deterministic: true, precision: float32, channels-last: false, compile: false, images: memory,
+          processes: 1}
         """
     )
 

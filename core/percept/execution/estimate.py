@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from percept_store import Store
 
 from percept.execution.local import cores
-from percept.execution.plan import PlannedCell
+from percept.execution.plan import PlannedCell, scratch_of
 from percept.execution.worker import reason_of
 from percept.stages.assemble import build_trainer
 from percept.stages.job import Job
@@ -19,6 +18,7 @@ from percept.training.runtime import Runtime
 from percept.training.trainer import Trainer
 
 TIMED_STEPS = 3
+_DECISIVE = ("generator", "optimize", "data", "runtime")
 
 
 def estimate(cells: Sequence[PlannedCell], store: Store, jobs: int = 1) -> dict[str, float | str]:
@@ -31,7 +31,7 @@ def estimate(cells: Sequence[PlannedCell], store: Store, jobs: int = 1) -> dict[
     left: dict[str, float | str] = {}
     for cell in cells:
         if cell.state in ("new", "resume") and cell.config.get("optimize") and not cell.initial:
-            same = json.dumps([cell.config["generator"], cell.config["optimize"], cell.config["data"]], sort_keys=True)
+            same = json.dumps([cell.config[part] for part in _DECISIVE], sort_keys=True)
             if same not in timed:
                 timed[same] = _seconds_per_step(cell, store, max(1, cores() // max(1, jobs)))
             found = timed[same]
@@ -57,7 +57,7 @@ def _seconds_per_step(cell: PlannedCell, store: Store, threads: int) -> tuple[fl
 def _time_steps(cell: PlannedCell, store: Store, threads: int) -> tuple[float, float]:
     """(without, with) the discriminator; 0 where there is none."""
     runtime = Runtime.setup(cell.config["runtime"], cell.config["runtime"]["threads"] or threads)
-    job = Job(cell.config, cell.key, cell.recipe, cell.factors, store, runtime, Path())
+    job = Job(cell.config, cell.key, cell.recipe, cell.factors, store, runtime, scratch_of(store, cell.key))
     trainer = build_trainer(job)
     adversarial, trainer.adversarial = trainer.adversarial, None
     alone = _timed(trainer) if trainer.terms else 0.0
@@ -70,7 +70,9 @@ def _time_steps(cell: PlannedCell, store: Store, threads: int) -> tuple[float, f
 
 def _timed(trainer: Trainer) -> float:
     trainer.advance()
+    trainer.runtime.finish()
     started = time.perf_counter()
     for _ in range(TIMED_STEPS):
         trainer.advance()
+    trainer.runtime.finish()
     return (time.perf_counter() - started) / TIMED_STEPS

@@ -49,6 +49,12 @@ _RUNTIME = Section(
         ),
         "channels-last": Field(bool, default=False, doc="keep images as (N, H, W, C): convolutions may be faster"),
         "compile": Field(bool, default=False, doc="compile the generator; needs a C++ compiler or Triton"),
+        "images": Field(
+            str,
+            default="memory",
+            choices=("memory", "disk"),
+            doc="where decoded training images are kept: in each process, or in files beside the checkpoints, for all",
+        ),
         "processes": Field(int, default=1, minimum=1, maximum=1024, doc="that share each batch: one a GPU"),
     },
     doc="the machine",

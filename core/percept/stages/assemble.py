@@ -13,12 +13,11 @@ from percept.errors import ComponentError, InputError
 from percept.registry import registry
 from percept.specs import AssessorSpec, DiscriminatorSpec
 from percept.stages.build import build_dataset, build_degrade, build_discriminator, build_generator
-from percept.stages.identity import learns_from
 from percept.stages.job import Job
+from percept.stages.sampling import ahead, build_sampler
 from percept.stages.scoring import Options, build_assessors
 from percept.training.adversary import Adversary
 from percept.training.averaging import averaged
-from percept.training.ground_truths import GroundTruths
 from percept.training.lora import add_adapters
 from percept.training.objectives import OBJECTIVES
 from percept.training.optimizers import build_optimizer, build_schedule
@@ -27,7 +26,7 @@ from percept.training.penalties import PENALTIES, Penalty
 from percept.training.player import Player
 from percept.training.ramps import ramp_of
 from percept.training.runtime import seed_of
-from percept.training.terms import Fidelity, Quality, Rejected, Term, labels, quality_of
+from percept.training.terms import Fidelity, Quality, Rejected, Term, labels
 from percept.training.trainer import Adversarial, Trainer
 from percept.training.validation import Validation
 from percept.training.whole_images import WholeImages
@@ -38,14 +37,14 @@ Config = Mapping[str, Any]
 def build_trainer(job: Job) -> Trainer:
     """Networks, losses, data and optimisers of the cell, at step 0."""
     config, seed = job.config["optimize"], job.config["seed"]
-    sampler = _sampler(job)
+    sampler = build_sampler(job)
     generator = _generator(job, sampler)
     player = _player(job, generator, config["optimizer"], config["schedule"], config["steps"])
     ema = averaged(generator, config["ema"]) if config["ema"] else None
     adversarial = _adversarial(job)
     # Each process draws its own dropout; one process draws what it always did.
     torch.manual_seed(seed_of(seed, "training") + job.runtime.group.rank)
-    return Trainer(job.runtime, player, sampler, _terms(job), adversarial, ema, config["accumulate"])
+    return Trainer(job.runtime, player, ahead(job, sampler), _terms(job), adversarial, ema, config["accumulate"])
 
 
 def build_validation(job: Job) -> Validation | None:
@@ -104,31 +103,6 @@ def _player(job: Job, network: nn.Module, optimizer: Config, schedule: Config, s
     made = build_optimizer(network.parameters(), optimizer)
     runtime, clip = job.runtime, job.config["optimize"]["clip"]
     return Player(network, made, build_schedule(made, schedule, steps), clip, runtime.scaler(), runtime.group)
-
-
-def _sampler(job: Job) -> PatchSampler | WholeImages:
-    config, group = job.config["optimize"], job.runtime.group
-    degrade = build_degrade(job.config["data"]["degrade"])
-    dataset = build_dataset(job.config["data"][learns_from(job.config)])
-    if learns_from(job.config) == "test":
-        if group.size > 1:
-            raise InputError("runtime.processes: images that are their own generator have no batch to share; make it 1")
-        return WholeImages(dataset, degrade)
-    if config["batch"] % group.size:
-        raise InputError(f"optimize.batch {config['batch']} is no multiple of runtime.processes {group.size}")
-    seed = seed_of(job.config["seed"], "patches")
-    truths, negative = _ground_truths(job), bool(config["ground-truth"]["negative"])
-    sizes = (config["patch"], config["batch"], config["augment"])
-    return PatchSampler(dataset, degrade, *sizes, seed, truths, negative, group)
-
-
-def _ground_truths(job: Job) -> GroundTruths:
-    config = job.config["optimize"]["ground-truth"]
-    if not config["assessor"]:
-        return GroundTruths(config["use"])
-    # On the processor, where the ground truths are.
-    assessor = registry().build("assessor", config["assessor"]["use"], **config["assessor"]["parameters"])
-    return GroundTruths(config["use"], quality_of(assessor, _spec(config["assessor"]).direction), config["temperature"])
 
 
 def _terms(job: Job) -> list[Term]:

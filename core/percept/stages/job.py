@@ -47,3 +47,8 @@ class Job:
     initial: Mapping[str, str] = field(default_factory=dict)
     emit: Callable[[Event], None] = silent
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def images(self) -> Path:
+        """The folder of decoded training images, the same for all runs of a store."""
+        return self.scratch.parent / "images"

@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from percept.contracts import Dataset, Sample
+from percept.contracts import Dataset
 from percept.errors import DataError
 from percept.training.batch import Batch
 from percept.training.degrade import Chain
-from percept.training.ground_truths import POSITIVE, GroundTruths, negatives, pick
+from percept.training.ground_truths import GroundTruths, negatives, pick
 from percept.training.group import Group
+from percept.training.items import Item, Keep, as_float, in_memory, items_of, sizes_of
 
 ORIGINALS = GroundTruths("originals")
 ALONE = Group()
 
 
-@dataclass
-class Item:
-    """One image, in memory: its ground truths, the original first, and its input if there is one for all its uses."""
-
-    name: str
-    targets: list[Tensor]
-    degraded: Tensor | None
-    negatives: list[int]
-    odds: list[float] = field(default_factory=lambda: [1.0])
-
-
 class PatchSampler:
     """Draws batches: an image uniformly, a place uniformly, one of the eight flips and turns if `augment`.
 
-    Images are decoded once and held in memory, as bytes where they have 8-bit levels. A deterministic degradation is
-    applied once to whole images, as published training sets are made; a stochastic one afresh to each batch. Inputs
-    are made of the original; `truths` says which ground truth they are trained towards, and `with_negatives` adds one
-    that was rejected. In a `group` every process draws alike and cuts out its own share of the batch.
+    Images are decoded once, and held as `keep` does. A deterministic degradation is applied once to whole images, as
+    published training sets are made; a stochastic one afresh to each batch. Inputs are made of the original; `truths`
+    says which ground truth they are trained towards, and `with_negatives` adds one that was rejected. In a `group`
+    every process draws alike and cuts out its own share of the batch.
 
     Raises DataError, naming the image, if one is smaller than the patch.
     """
@@ -53,6 +42,7 @@ class PatchSampler:
         truths: GroundTruths = ORIGINALS,
         with_negatives: bool = False,
         group: Group = ALONE,
+        keep: Keep = in_memory,
     ) -> None:
         if patch % degrade.scale:
             raise DataError(f"optimize.patch {patch} is no multiple of the degradation's scale {degrade.scale}")
@@ -60,10 +50,12 @@ class PatchSampler:
         self.truths, self.with_negatives, self.group = truths, with_negatives, group
         self.rng = torch.Generator().manual_seed(seed)
         self.noise = torch.Generator().manual_seed(seed + 1)
-        self.items = [self._item(dataset[index]) for index in range(len(dataset))]
+        self.items = items_of(dataset, degrade, truths.rule != "originals" or with_negatives, keep)
         if not self.items:
             raise DataError("the training split has no images")
+        self._require_room()
         self.scale = self._common_scale()
+        self._odds = [self._odds_of(item) for item in self.items]
 
     def next(self) -> Batch:
         """(degraded (N, 3, patch/scale, patch/scale), target (N, 3, patch, patch), …), float32."""
@@ -83,29 +75,19 @@ class PatchSampler:
         self.rng.set_state(state["rng"])
         self.noise.set_state(state["noise"])
 
-    def _item(self, sample: Sample) -> Item:
-        targets = [self.degrade.crop(image) for image in (sample.target, *sample.targets)]
-        height, width = targets[0].shape[-2:]
-        if min(height, width) < self.patch:
-            raise DataError(
-                f"{sample.id}: {width}×{height} pixels, smaller than optimize.patch {self.patch}; "
-                "lower it or leave the image out"
-            )
-        labels = [POSITIVE, *(sample.labels or (POSITIVE,) * len(sample.targets))]
-        wanted = targets if self.truths.rule != "originals" or self.with_negatives else targets[:1]
-        compact = [_compact(image) for image in wanted]
-        return Item(
-            sample.id,
-            compact,
-            self._input(sample, targets[0]),
-            negatives(labels) if self.with_negatives else [],
-            self.truths.odds(wanted, labels[: len(wanted)]),
-        )
+    def _require_room(self) -> None:
+        for item in self.items:
+            height, width = item.targets[0].shape[-2:]
+            if min(height, width) < self.patch:
+                raise DataError(
+                    f"{item.name}: {width}×{height} pixels, smaller than optimize.patch {self.patch}; "
+                    "lower it or leave the image out"
+                )
 
-    def _input(self, sample: Sample, target: Tensor) -> Tensor | None:
-        if sample.degraded is not None and not self.degrade.links:
-            return _compact(sample.degraded)
-        return None if self.degrade.stochastic else _compact(self.degrade(target[None])[0])
+    def _odds_of(self, item: Item) -> list[float]:
+        # Whole images are read only where somebody is to judge them.
+        images = item.targets if self.truths.quality is None else [as_float(image) for image in item.targets]
+        return self.truths.odds(images, item.labels)
 
     def _common_scale(self) -> int:
         """How many times larger than its input a target is; a dataset of pairs must agree on it."""
@@ -118,14 +100,15 @@ class PatchSampler:
             if degraded is None or any(
                 t != d * scale for t, d in zip(target.shape[-2:], degraded.shape[-2:], strict=True)
             ):
-                sizes = [f"{t.shape[-1]}×{t.shape[-2]}" for t in (degraded, target) if t is not None]
-                raise DataError(f"{item.name}: input and target ({' and '.join(sizes)}) do not fit the scale {scale}")
+                sizes = sizes_of([degraded, target])
+                raise DataError(f"{item.name}: input and target ({sizes}) do not fit the scale {scale}")
         if self.patch % scale:
             raise DataError(f"optimize.patch {self.patch} is no multiple of the data's scale {scale}")
         return scale
 
     def _crop(self, draw: Sequence[float]) -> Batch:
-        item = self.items[int(draw[0] * len(self.items))]
+        number = int(draw[0] * len(self.items))
+        item = self.items[number]
         scale = self.scale if item.degraded is not None else 1
         whole = item.targets[0] if item.degraded is None else item.degraded
         small = self.patch // scale
@@ -135,20 +118,19 @@ class PatchSampler:
         def cut(image: Tensor) -> Tensor:
             return _patch(image, top * scale, left * scale, self.patch, turn)
 
-        target = self._truth([cut(image) for image in item.targets] if self.truths.looks_at_patches else [], item, draw)
+        if self.truths.looks_at_patches:
+            patches = torch.stack([cut(image) for image in item.targets])
+            target = patches[self.truths.best(patches)]
+        else:
+            target = cut(item.targets[pick(self._odds[number], draw[4])])
         return Batch(
             _patch(whole, top, left, small, turn),
-            target if isinstance(target, Tensor) else cut(item.targets[target]),
+            target,
             *(self._negative(item, draw[5], cut) if self.with_negatives else ()),
         )
 
-    def _truth(self, patches: list[Tensor], item: Item, draw: Sequence[float]) -> Tensor | int:
-        if patches:
-            return patches[self.truths.best(torch.stack(patches))]
-        return pick(item.odds, draw[4])
-
     def _negative(self, item: Item, draw: float, cut: Any) -> tuple[Tensor, Tensor]:
-        places = item.negatives
+        places = negatives(item.labels)
         image = cut(item.targets[places[int(draw * len(places))] if places else 0])
         return image, image.new_full((1, 1, 1), float(bool(places)))
 
@@ -171,11 +153,4 @@ def _patch(image: Tensor, top: int, left: int, size: int, turn: int) -> Tensor:
         patch = patch.flip(-2)
     if turn & 4:
         patch = patch.transpose(-1, -2)
-    return patch.float() / 255 if patch.dtype == torch.uint8 else patch
-
-
-def _compact(image: Tensor) -> Tensor:
-    levels = (image * 255).round()
-    if torch.equal(levels / 255, image):
-        return levels.to(torch.uint8).contiguous()
-    return image.contiguous()
+    return as_float(patch)

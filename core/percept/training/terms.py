@@ -107,7 +107,7 @@ def quality_of(assessor: Assessor, direction: str) -> Callable[[Tensor], Tensor]
 
     @torch.no_grad()
     def quality(images: Tensor) -> Tensor:
-        scores = assessor.score(images.float() / 255 if images.dtype == torch.uint8 else images, None)
+        scores = assessor.score(images, None)
         return scores if direction == "higher" else -scores
 
     return quality

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,19 +17,10 @@ from percept.training.guard import Guard
 from percept.training.player import Player
 from percept.training.ramps import Ramp
 from percept.training.runtime import Runtime
+from percept.training.sampler import Sampler
 from percept.training.terms import Term
 
 Losses = dict[str, Tensor]
-
-
-class Sampler(Protocol):
-    """Gives batches, and knows where it stands."""
-
-    def next(self) -> Batch: ...
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 @dataclass
