@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +158,35 @@ def test_a_batch_that_cannot_be_shared_is_told(tmp_path: Path) -> None:
     )
     assert "failed: optimize.batch 3 is no multiple of runtime.processes 2" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+COMPILED = EVERYTHING.replace("  accumulate: 2\n", "").replace("steps: 10", "steps: 5")
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling wants a C++ compiler")
+def test_a_compiled_generator_learns_what_it_would(tmp_path: Path) -> None:
+    results = []
+    for compiled in ("false", "true"):
+        store = tmp_path / compiled
+        recipe = write(tmp_path, COMPILED, "compiled.yaml")
+        done = percept("recipe", "run", recipe, "--set", f"runtime.compile={compiled}", "--store", str(store))
+        assert done.returncode == 0, done.stderr
+        results.append(Store(store))
+    for part in ("generator", "lora", "discriminator"):
+        plain, compiled_ = (weights_of(store, part, "everything") for store in results)
+        for name, value in plain.items():
+            torch.testing.assert_close(compiled_[name], value, rtol=1e-3, atol=1e-4, msg=f"{part} {name}")
+    facts = run_of(results[1]).header["provenance"]
+    assert facts["compile"] is True
+
+
+def test_without_a_compiler_compiling_fails_in_one_line(tmp_path: Path) -> None:
+    recipe = write(tmp_path, COMPILED, "compiled.yaml")
+    environment = {"CXX": "/nowhere", "PATH": "/nowhere", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    done = percept(
+        *("recipe", "run", recipe, "--set", "runtime.compile=true", "--store", str(tmp_path / "store")),
+        env=environment,
+    )
+    assert done.returncode == 1
+    reason = run_of(Store(tmp_path / "store")).header["reason"]
+    assert re.match(r"runtime\.compile: .*compiler.*; mend that or set runtime\.compile: false$", reason), reason

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 
 import torch
+from percept.training.ahead import Ahead
 from percept.training.patches import PatchSampler
 from percept.training.runtime import Runtime
 from percept.training.terms import Fidelity
@@ -21,6 +22,8 @@ def bare(trainer: Trainer, own_batches: bool = True) -> Callable[[], Losses]:
     """Percept's own passes, by hand: one look of the discriminator at the output serves both sides."""
     runtime, (generator, critic) = trainer.runtime, _networks(trainer)
     adam, its_adam = (torch.optim.Adam(n.parameters(), 1e-4, (0.9, 0.99), fused=True) for n in (generator, critic))
+    if runtime.compile:
+        generator.compile()
     ema = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(0.999))
     batches, weight = _batches(trainer, own_batches), _weight(trainer)
 
@@ -96,7 +99,7 @@ def _weight(trainer: Trainer) -> float:
 
 
 def _batches(trainer: Trainer, own: bool) -> Callable[[], tuple[Tensor, Tensor]]:
-    sampler = trainer.sampler
+    sampler = trainer.sampler.sampler if isinstance(trainer.sampler, Ahead) else trainer.sampler
     assert isinstance(sampler, PatchSampler)
     if not own:
         twin = copy.deepcopy(sampler)

@@ -25,7 +25,7 @@ class Ahead:
     """
 
     def __init__(self, sampler: Sampler, ready: Callable[[Batch], Batch]) -> None:
-        self._sampler, self._ready = sampler, ready
+        self.sampler, self._ready = sampler, ready
         self._thread = ThreadPoolExecutor(1, "batches")
         self._made: deque[Future[_Made]] = deque()
         self._state = sampler.state_dict()
@@ -47,11 +47,11 @@ class Ahead:
             made = self._made.pop()
             if not made.cancel():
                 made.exception()  # waits for it
-        self._sampler.load_state_dict(state)
+        self.sampler.load_state_dict(state)
         self._state = state
 
     def _make(self) -> _Made:
-        return self._ready(self._sampler.next()), self._sampler.state_dict()
+        return self._ready(self.sampler.next()), self.sampler.state_dict()
 
 
 def pinned(batch: Batch) -> Batch:
