@@ -135,8 +135,9 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
         one, two = (weights_of(store, part) for store in results)
         for name, value in one.items():
             torch.testing.assert_close(value, two[name], rtol=1e-3, atol=2e-5, msg=f"{part} {name}")
-    one, two = (run_of(store).arrays["curve/l1/value"] for store in results)
-    assert two == pytest.approx(one, rel=1e-4)
+    for curve in ("l1", "validate/psnr-y"):
+        one, two = (run_of(store).arrays[f"curve/{curve}/value"] for store in results)
+        assert two == pytest.approx(one, rel=1e-4)
 
 
 def test_images_on_disk_teach_what_those_in_memory_do(everything: tuple[Path, Store], tmp_path: Path) -> None:

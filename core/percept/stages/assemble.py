@@ -72,7 +72,8 @@ def build_validation(job: Job) -> Validation | None:
     dataset = build_dataset(job.config["data"]["validate"])
     degrade = build_degrade(job.config["data"]["degrade"])
     higher = judge.facts["direction"] == "higher"
-    return Validation(dataset, degrade, restore, score, judge.facts["label"], higher, config["every"])
+    group, device = job.runtime.group, job.runtime.device
+    return Validation(dataset, degrade, restore, score, judge.facts["label"], higher, config["every"], group, device)
 
 
 def _generator(job: Job, sampler: PatchSampler | WholeImages) -> nn.Module:

@@ -33,7 +33,7 @@ def run(job: Job) -> None:
     from percept.stages.record import record_run
 
     with together(job) as job:
-        trainer, validation = build_trainer(job), build_validation(job) if job.runtime.group.leads else None
+        trainer, validation = build_trainer(job), build_validation(job)
         curves = Curves(job.config["optimize"]["log-every"])
         seconds = train(job, trainer, curves, validation)
         if job.runtime.group.leads:

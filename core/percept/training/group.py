@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +38,17 @@ class Group:
         flat = parameters_to_vector(tensors)
         torch.distributed.all_reduce(flat)
         vector_to_parameters(flat / self.size, tensors)
+
+    def everyones(self, values: Mapping[int, float], count: int, device: torch.device) -> list[float]:
+        """All of `count` values, of which each process knows those at its own places; to the last bit."""
+        if self.size == 1:
+            return [values[place] for place in range(count)]
+        table = torch.zeros(count, dtype=torch.float64, device=device)
+        for place, value in values.items():
+            table[place] = value
+        torch.distributed.all_reduce(table)
+        found: list[float] = table.tolist()
+        return found
 
     def agree(self, flag: bool, device: torch.device) -> bool:
         """What the leading process says, everywhere."""

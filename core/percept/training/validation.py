@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from percept.contracts import Dataset
 from percept.errors import PerceptError
 from percept.training.degrade import Chain
+from percept.training.group import Group
 from percept.training.lora import adapters_of, merged
 
 Score = Callable[[Tensor, Tensor], float]
@@ -25,6 +26,7 @@ class Validation:
     restore    (network, degraded (1, 3, h, w)) → output clamped to [0, 1], without a gradient
     score      (output, target), both (1, 3, H, W) → the assessor's score
     higher     whether higher scores are better
+    group      processes that look at an image each, in turn; `device` is where they exchange scores
     best       the weights of the best mean so far, and `best_mean`, from `best_step`
     adapters   their low-rank updates by themselves, where there are such
     """
@@ -36,6 +38,8 @@ class Validation:
     label: str
     higher: bool
     every: int
+    group: Group = field(default_factory=Group)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     best: dict[str, Tensor] = field(default_factory=dict)
     adapters: dict[str, Tensor] = field(default_factory=dict)
     best_mean: float = math.nan
@@ -54,7 +58,9 @@ class Validation:
         was_training = network.training
         network.eval()
         with torch.random.fork_rng(devices={p.device.index for p in network.parameters() if p.is_cuda}):
-            scores = [self._one(network, index) for index in range(len(self.dataset))]
+            mine = range(self.group.rank, len(self.dataset), self.group.size)
+            own = {index: self._one(network, index) for index in mine}
+        scores = self.group.everyones(own, len(self.dataset), self.device)
         network.train(was_training)
         mean = math.fsum(scores) / len(scores)
         if math.isnan(self.best_mean) or (mean > self.best_mean if self.higher else mean < self.best_mean):
