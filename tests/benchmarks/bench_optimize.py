@@ -1,6 +1,7 @@
 """Step time of `optimize` against hand-written torch loops of the same networks, losses and data, in one process.
 
-    python tests/benchmarks/bench_optimize.py [--recipe small] [--rounds 12] [--steps 10] [--threads 1] [--set KEY=VALUE]…
+    python -m tests.benchmarks.bench_optimize [--recipe small] [--rounds 12] [--steps 10] [--threads 1] [--set KEY=VALUE]…
+    python -m tests.benchmarks.bench_optimize --grid [--recipe paper] …
 
 Three loops take turns, so that a machine that speeds up or slows down does so for all; ratios are those of the medians
 of their rounds.
@@ -9,6 +10,8 @@ percept   the stage's own loop: sampler, NaN guard, learning curves, checkpoints
 bare      the same passes written by hand, with the same memory format, precision and optimiser
 ordered   the order of BasicSR's trainers, as it comes: generator against the frozen discriminator, then the
           discriminator on real and on restored images again; contiguous tensors, float32, torch's default Adam
+
+`--grid` prints a table of them in each of GRID's settings of `runtime`: what is worth its while on a machine.
 
 Before that all three take a few steps on the same batches from the same weights, and their losses are printed.
 """
@@ -25,6 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from percept.execution.check import load_checked
 from percept.stages import optimize
 from percept.stages.assemble import build_trainer
@@ -74,20 +78,52 @@ optimize:
 SAME = 5
 
 
+GRID = (
+    ("float32",),
+    ("tf32",),
+    ("bfloat16",),
+    ("bfloat16", "channels-last"),
+    ("bfloat16", "channels-last", "compile"),
+)
+
+
 def main() -> None:
     options = _options()
+    if options.grid:
+        _print_grid(options)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "bench.yaml")
-        path.write_text(RECIPES[options.recipe], "utf-8")
-        (cell,) = load_checked(str(path), tuple(options.set)).cells
-        runtime = Runtime.setup(cell.config["runtime"], options.threads)
-        job = Job(cell.config, "bench", "bench", {}, Store(folder), runtime, Path(folder))
+        job = _job(options, tuple(options.set), Path(folder))
         _print_losses(build_trainer(job))
         times = compare(job, options.rounds, options.steps)
-    ours = times["percept"]
-    print(f"{runtime.facts()['device']}, {options.threads} threads, {runtime.facts()['precision']}")
+    facts, ours = job.runtime.facts(), times["percept"]
+    print(f"{facts['device']}, {options.threads} threads, {facts['precision']}")
     for name, value in times.items():
         print(f"{name:8} {value:8.2f} ms a step   percept / {name} {ours / value:.3f}")
+
+
+def _print_grid(options: argparse.Namespace) -> None:
+    for number, (precision, *switches) in enumerate(GRID):
+        changes = [f"runtime.precision={precision}", *(f"runtime.{switch}=true" for switch in switches)]
+        torch.compiler.reset()
+        with tempfile.TemporaryDirectory() as folder:
+            job = _job(options, (*options.set, *changes), Path(folder))
+            times = compare(job, options.rounds, options.steps)
+        if not number:
+            print(f"{job.runtime.facts()['device']}, {options.threads} threads, torch {torch.__version__}\n")
+            print("| `runtime` | percept | images/s | percept / bare | percept / ordered |\n|---|---|---|---|---|")
+        ours, images = times["percept"], job.config["optimize"]["batch"]
+        ratios = [f"{ours / times[name]:.3f}" for name in ("bare", "ordered")]
+        row = [", ".join((precision, *switches)), f"{ours:.1f} ms", f"{images / ours * 1000:.1f}", *ratios]
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+def _job(options: argparse.Namespace, changes: tuple[str, ...], folder: Path) -> Job:
+    path = folder / "bench.yaml"
+    path.write_text(RECIPES[options.recipe], "utf-8")
+    (cell,) = load_checked(str(path), changes).cells
+    runtime = Runtime.setup(cell.config["runtime"], options.threads)
+    return Job(cell.config, "bench", "bench", {}, Store(folder), runtime, folder)
 
 
 def compare(job: Job, rounds: int, steps: int) -> dict[str, float]:
@@ -133,6 +169,7 @@ def _repeated(step: Callable[[], object], steps: int) -> Callable[[], object]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", choices=RECIPES, default="small")
+    parser.add_argument("--grid", action="store_true")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
