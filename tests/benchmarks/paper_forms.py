@@ -40,7 +40,7 @@ def main() -> int:
         for name in names:
             recipe = Path(folder, f"{name}.yaml")
             text = (ROOT / "recipes" / f"{name}.yaml").read_text("utf-8")
-            recipe.write_text(text.replace("weights: timm", "weights: null"), "utf-8")
+            recipe.write_text(text.replace("weights: timm", "weights: none"), "utf-8")
             bad += _try(recipe, Path(folder, name), options)
     return 1 if bad else 0
 
