@@ -362,3 +362,58 @@ def test_lost_pictures_are_said_to_be_lost(tmp_path: Path) -> None:
     page = write_report(store, tmp_path / "r.html").read_text(encoding="utf-8")
     assert text_of(page).count("the output that was kept cannot be read") == 2
     assert page.count('aria-pressed="false"') == 2
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a store of two recipes, each with a factor that the other lacks, assessed on the same images."""
+    root = tmp_path_factory.mktemp("mixed")
+    store = percept_store.Store(str(root / "store"))
+    studies: list[tuple[str, str, dict[str, Any]]] = [
+        ("sweep", "patch", {"weight": 0.1}),
+        ("sweep", "patch", {"weight": 0.5}),
+        ("swap", "none", {"head": "a"}),
+        ("swap", "patch", {"head": "b"}),
+    ]
+    for minute, (recipe, discriminator, own) in enumerate(studies):
+        objective = {"discriminator": discriminator, "fidelity_loss": "l1", "perceptual": ""}
+        factors = {"generator": "edsr", "seed": minute % 2, **objective, **own}
+        assess(store, add_run(store, factors, minute=minute, recipe=recipe), factors, minute)
+    return write_report(store, root / "r.html").read_text(encoding="utf-8")
+
+
+def test_each_recipe_has_a_table_of_its_own_factors(mixed: str) -> None:
+    heads = re.findall(r"<thead>.*?</thead>", mixed, flags=re.DOTALL)[:2]
+    factors = [re.findall(r'class="factor"><button type="button">([^<]*)<', head) for head in heads]
+    assert factors == [["weight"], ["discriminator", "head"]]
+    assert re.findall(r"<h3>(.*?)</h3>", mixed)[:2] == ["sweep", "swap"]
+    text = text_of(mixed)
+    assert "The same everywhere: generator edsr, fidelity_loss l1." in text
+    assert len(re.findall(r"all: discriminator patch", text)) == 1
+    assert "the best of all tables of the same images is underlined" in text
+    assert len(re.findall(r'class="score best leads"', mixed)) == len(ASSESSORS)
+    assert "assessed on different images" not in text
+
+
+def test_tables_of_the_same_images_are_one_in_the_figures(mixed: str) -> None:
+    assert len(re.findall(r"<title>[^<]*, seed \d: psnr [^<]*, niqe ", mixed)) == 4
+
+
+def test_table_scrolls_in_its_box_and_keeps_its_first_column(page: str, mixed: str) -> None:
+    for drawn in (page, mixed):
+        boxes = re.findall(r'<div class="scroll"[^>]*>\s*<table', drawn)
+        assert len(boxes) == drawn.count("<table")
+        assert "<caption" not in drawn, "it would scroll out of sight with its table"
+    style = re.findall(r"<style>(.*?)</style>", page, flags=re.DOTALL)[0]
+    always = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", style)
+    assert re.search(r"\.scroll \{[^}]*overflow-x: auto", always)
+    assert re.search(r"tr > :first-child[^{}]*\{ position: sticky; left: 0; background", always)
+
+
+def test_every_table_is_named_by_the_line_above_it(mixed: str) -> None:
+    tags = Outline(mixed).tags
+    names = [
+        attributes["aria-labelledby"] for tag, attributes in tags if tag == "table" and "aria-labelledby" in attributes
+    ]
+    assert names == ["scores-1", "scores-2"]
+    assert {attributes.get("id") for tag, attributes in tags if tag == "p"} >= set(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("jinja2", reason="comes with the extra percept-store[report]")
 pytest.importorskip("matplotlib", reason="comes with the extra percept-store[report]")
 
+from percept_store.report.columns import fixed
 from percept_store.report.configurations import group
 from percept_store.report.curves import binned, curves
 from percept_store.report.page import varied
@@ -18,7 +20,7 @@ from percept_store.report.palette import INK, encode
 from percept_store.report.provenance import commands, facts, failures
 from percept_store.report.region import choose
 from percept_store.report.scatter import pairs
-from percept_store.report.scores import decimals, number, tables
+from percept_store.report.scores import Table, decimals, number, tables
 from percept_store.report.source import Assessor, Run, Source, as_text
 
 
@@ -182,6 +184,122 @@ def test_different_test_images_make_different_tables() -> None:
     assert [table.images for table in drawn] == [(0,), (1,)]
     assert [[row.configuration.name for row in table.rows] for table in drawn] == [["edsr", "patch", "vit"], ["unet"]]
     assert drawn[0].rows[2].cells[0].text == "failed"
+
+
+def test_an_assessor_that_nobody_asked_has_no_column() -> None:
+    runs = [
+        run(0, recipe="one", a="1"),
+        run(1, recipe="one", a="2"),
+        run(2, recipe="two", b="1"),
+        run(3, recipe="two", b="2"),
+    ]
+    score, both = np.arange(8.0).reshape(4, 2, 1), (assessor(0), assessor(1))
+    first, second = tables(source(runs, score, [[[1], [0]]] * 2 + [[[1], [2]]] * 2, *both), group(runs))
+    assert ([a.index for a in first.assessors], [a.index for a in first.idle]) == ([0], [1])
+    assert [len(row.cells) for row in first.rows] == [1, 1]
+    assert ([a.index for a in second.assessors], second.idle) == ([0, 1], ()), "it was asked, and failed"
+    (nothing,) = tables(source(runs[:2], score[:2], np.zeros((2, 2, 1), int), *both), group(runs[:2]))
+    assert len(nothing.assessors) == 2
+
+
+def drawn_tables(runs: list[Run], status: Any = None, score: Any = None) -> list[Table]:
+    status = np.ones((len(runs), 1, 1), int) if status is None else np.asarray(status)
+    score = np.arange(float(len(runs)))[:, None, None] if score is None else score
+    return tables(source(runs, np.broadcast_to(score, status.shape), status), group(runs))
+
+
+def two_studies() -> list[Run]:
+    return [
+        run(0, recipe="sweep", discriminator="patch", weight="0.1"),
+        run(1, recipe="sweep", discriminator="patch", weight="0.5"),
+        run(2, recipe="swap", discriminator="none", head="a", backbone="vgg11"),
+        run(3, recipe="swap", discriminator="patch", head="b", backbone="vgg11"),
+    ]
+
+
+def test_a_table_has_columns_for_what_varies_in_it_and_tells_the_rest_once() -> None:
+    runs = [run(n, generator=name, lr="1", decay=name[0]) for n, name in enumerate(("edsr", "edsr2", "rrdb"))]
+    runs += [run(3, generator="rrdb", lr="2", fidelity_loss="l2")]
+    first, second = drawn_tables(runs, [[[1, 0]], [[1, 0]], [[1, 0]], [[0, 1]]])
+    assert first.part.columns == ("generator", "decay")
+    assert first.part.shared == (("fidelity_loss", "l1"),), "lr goes with fidelity_loss in the whole store"
+    assert second.part.columns == ("generator", "fidelity_loss"), "one row has nothing in common with others"
+    assert second.part.shared == ()
+
+
+def test_recipes_with_factors_of_their_own_stand_in_tables_of_their_own() -> None:
+    drawn = drawn_tables(two_studies())
+    assert [(table.part.recipe, table.part.columns, table.part.shared) for table in drawn] == [
+        ("sweep", ("weight",), (("discriminator", "patch"),)),
+        ("swap", ("discriminator", "head"), (("backbone", "vgg11"),)),
+    ]
+    assert [[row.configuration.runs[0].index for row in table.rows] for table in drawn] == [[0, 1], [2, 3]]
+
+
+def test_no_value_of_a_varied_factor_is_lost() -> None:
+    runs = [*two_studies(), run(4, recipe="", lr="1"), run(5, recipe="", lr="2"), run(6, recipe="swap", head="patch")]
+    runs.append(run(7, recipe="sweep", discriminator="patch", weight="0.1"))
+    design = group(runs)
+    drawn = drawn_tables(runs, [[[1, 0]]] * 5 + [[[0, 1]]] * 3)
+    seen = set()
+    for table in drawn:
+        told = {*table.part.columns, *dict(table.part.shared), *(["recipe"] if table.part.recipe is not None else [])}
+        for row in table.rows:
+            applies = {name for name in design.varied if row.configuration.factors[name]}
+            assert applies <= told
+            seen.add(row.configuration.index)
+    assert seen == {c.index for c in design.configurations}
+    assert "edition" in design.varied
+
+
+def test_nested_recipes_share_a_table() -> None:
+    runs = [run(0, recipe="base"), run(1, recipe="swap", head="a"), run(2, recipe="swap", head="b")]
+    (table,) = drawn_tables(runs)
+    assert (table.part.recipe, table.part.columns, table.part.shared) == (None, ("head", "recipe"), ())
+    assert [row.cells[0].leads for row in table.rows] == [False] * 3
+
+
+def test_configuration_of_two_recipes_stands_in_both_tables() -> None:
+    runs = two_studies()
+    runs.append(run(4, recipe="sweep", head="c", backbone="vit", weight="0.9", discriminator="patch"))
+    runs[4] = replace(runs[4], recipes=("sweep", "swap"))
+    drawn = drawn_tables(runs)
+    assert [[row.configuration.runs[0].index for row in table.rows] for table in drawn] == [[0, 1, 4], [2, 3, 4]]
+    assert drawn[1].part.columns == ("discriminator", "backbone", "head", "weight", "recipe")
+
+
+def unmade(index: int, **factors: Any) -> Run:
+    return replace(run(index, recipe="", **factors), recipes=())
+
+
+def test_runs_that_no_recipe_made_stand_apart() -> None:
+    drawn = drawn_tables([*two_studies(), unmade(4, lr="1"), unmade(5, lr="2")])
+    assert [table.part.recipe for table in drawn] == ["sweep", "swap", ""]
+    assert drawn[2].part.columns == ("lr",)
+    assert "recipe" in group([*two_studies(), unmade(4, lr="1"), unmade(5, lr="2")]).varied
+    assert not any("recipe" in dict(table.part.shared) for table in drawn), "the heading says it"
+    (table,) = drawn_tables([run(0, recipe="base"), unmade(1, lr="1"), unmade(2, lr="2")])
+    assert table.part.columns == ("lr", "recipe")
+
+
+def test_each_table_has_its_best_and_one_the_best_of_all() -> None:
+    score = np.array([30.0, 30.001, 20.0, 10.0])[:, None, None]
+    cells = [row.cells[0] for table in drawn_tables(two_studies(), score=score) for row in table.rows]
+    assert [(cell.best, cell.leads) for cell in cells] == [(False, False), (True, True), (True, False), (False, False)]
+    assert [cell.quality for cell in cells] == [0, 1, 1, 0]
+    assert [cell.text for cell in cells] == ["30.000", "30.001", "20.0", "10.0"]
+
+
+def test_alone_in_its_table_a_configuration_may_be_the_best_of_all() -> None:
+    runs = [*two_studies(), run(4, recipe="base", lr="1")]
+    cell = drawn_tables(runs)[2].rows[0].cells[0]
+    assert (cell.best, cell.leads, cell.quality) == (True, True, None)
+
+
+def test_what_is_the_same_in_the_whole_store_is_known() -> None:
+    assert fixed(group(two_studies())) == [("generator", "edsr"), ("fidelity_loss", "l1")]
+    assert fixed(group([run(0, head="")]))[0] == ("generator", "edsr")
+    assert "head" not in dict(fixed(group([run(0, head="")])))
 
 
 def test_failures_are_counted_by_reason() -> None:

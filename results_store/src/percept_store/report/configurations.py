@@ -10,6 +10,7 @@ from percept_store.report.source import Run
 
 STANDARD = ("generator", "discriminator", "fidelity_loss")
 EDITION = "edition"
+RECIPE = "recipe"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Configuration:
     name: str
     factors: Mapping[str, str]
     runs: tuple[Run, ...]
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """Every recipe that contains it, in order of time; "" for runs that no recipe made."""
+        return tuple(dict.fromkeys(recipe for run in self.runs for recipe in run.recipes or (run.recipe,)))
 
     @property
     def trained(self) -> bool:
@@ -63,7 +69,7 @@ def group(runs: Sequence[Run]) -> Design:
 
 def _factors(runs: Sequence[Run]) -> list[dict[str, str]]:
     names = sorted({name for run in runs for name in run.factors}, key=_standard_first)
-    rows = [{name: run.factors.get(name, "") for name in names} | {"recipe": run.recipe} for run in runs]
+    rows = [{name: run.factors.get(name, "") for name in names} | {RECIPE: run.recipe} for run in runs]
     seen: Counter[tuple[str, ...]] = Counter()
     for run, row in zip(runs, rows, strict=True):
         seen[place := (*row.values(), run.seed)] += 1
@@ -104,4 +110,4 @@ def _names(rows: Sequence[Mapping[str, str]], varied: Sequence[str]) -> list[str
 def _short(row: Mapping[str, str], varied: Sequence[str]) -> str:
     bare = [row[name] for name in varied if name in STANDARD and row[name] not in ("", "none")]
     named = [f"{name}={row[name]}" for name in varied if name not in STANDARD and row[name]]
-    return " · ".join(bare + named) or next((row[name] for name in STANDARD if row.get(name)), row["recipe"])
+    return " · ".join(bare + named) or next((row[name] for name in STANDARD if row.get(name)), row[RECIPE])

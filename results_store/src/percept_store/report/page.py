@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from percept_store.report import crops, curves, lives, palette, provenance, scatter, scores
-from percept_store.report.configurations import Design, group
+from percept_store.report import columns, crops, curves, lives, palette, provenance, scatter, scores
+from percept_store.report.configurations import Configuration, Design, group
 from percept_store.report.source import Assessor, Source
 
 LISTED = 200
@@ -38,7 +38,6 @@ def _content(source: Source) -> dict[str, Any]:
     design = group(source.runs)
     looks = palette.encode(design)
     tables = scores.tables(source, design)
-    main = [row.configuration for row in tables[0].rows]
     failures = provenance.failures(source, design)
     return {
         "source": source,
@@ -50,7 +49,7 @@ def _content(source: Source) -> dict[str, Any]:
         "tables": tables,
         "lives": None if source.cube is None else lives.lives(source.cube),
         "curves": curves.curves(design, looks),
-        "scatter": scatter.scatter(source, main, tables[0].images, looks),
+        "scatter": scatter.scatter(source, _comparable(design, tables), tables[0].images, looks),
         "looks": looks,
         "comparisons": crops.comparisons(source, design.configurations),
         "illustrated": crops.illustrated(source),
@@ -59,6 +58,9 @@ def _content(source: Source) -> dict[str, Any]:
         "facts": provenance.facts(source.runs),
         "commands": provenance.commands(source.runs),
         "varied": varied(design),
+        "fixed": columns.fixed(design),
+        "several": len({recipe for c in design.configurations for recipe in c.recipes}) > 1,
+        "sets": len({table.images for table in tables}),
         "seeded": any(len(c.runs) > 1 for c in design.configurations),
         "partial": any(cell.partial for table in tables for row in table.rows for cell in row.cells),
         "named": lambda images: _listed([source.images[image] for image in images], 6),
@@ -72,6 +74,12 @@ def _content(source: Source) -> dict[str, Any]:
 def varied(design: Design) -> list[tuple[str, str]]:
     """Each varied factor with its values, in words, without the runs to which it does not apply."""
     return [(factor, _listed([value for value in design.values(factor) if value], 8)) for factor in design.varied]
+
+
+def _comparable(design: Design, tables: Sequence[scores.Table]) -> list[Configuration]:
+    """What was assessed on the images of the first table."""
+    shown = {row.configuration.index for table in tables if table.images == tables[0].images for row in table.rows}
+    return [c for c in design.configurations if c.index in shown]
 
 
 def _listed(values: Sequence[str], most: int) -> str:

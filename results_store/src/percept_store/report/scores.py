@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from percept_store.cube.layout import FAILED, NOT_APPLICABLE, NOT_RUN, OK
+from percept_store.report.columns import Part, parts
 from percept_store.report.configurations import Configuration, Design
 from percept_store.report.source import Assessor, Source
 
@@ -21,7 +22,9 @@ _LONG = {NOT_RUN: "not assessed", FAILED: "failed", NOT_APPLICABLE: "not applica
 class Cell:
     """One configuration under one assessor. `value` None: there is no score, `text` says which kind of none.
 
-    `quality` runs from 0, worst of its column, to 1, best; None where the column has nothing to compare.
+    quality  from 0, worst of its column, to 1, best; None where the column has nothing to compare
+    best     best of its column, in its table or in all tables of the same images
+    leads    best of all tables of the same images, where these are several
     """
 
     text: str
@@ -31,6 +34,7 @@ class Cell:
     std: float
     quality: float | None = None
     best: bool = False
+    leads: bool = False
     partial: bool = False
 
 
@@ -43,21 +47,28 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Configurations that were assessed on the same `images`, so that their means may be compared."""
+    """The configurations of `part`, assessed on the same `images`, so that their means may be compared.
+
+    assessors  its columns: those that were asked about any of the rows; all, if none was
+    idle       the others
+    """
 
     images: tuple[int, ...]
     rows: tuple[Row, ...]
+    part: Part
+    assessors: tuple[Assessor, ...]
+    idle: tuple[Assessor, ...]
 
 
 def tables(source: Source, design: Design) -> list[Table]:
-    """One table for each set of test images, that with most configurations first."""
+    """A table for each part of each set of test images; the set with most configurations comes first."""
     sets = {c.index: frozenset().union(*(source.covered(run.index) for run in c.runs)) for c in design.configurations}
     common = Counter(images for images in sets.values() if images).most_common()
     chosen = [images for images, _ in common] or [frozenset(range(len(source.images)))]
-    found = []
+    found: list[Table] = []
     for images in chosen:
         members = [c for c in design.configurations if (sets[c.index] or chosen[0]) == images]
-        found.append(_table(source, members, sorted(images)))
+        found.extend(_tables(source, design, members, sorted(images)))
     return found
 
 
@@ -91,10 +102,20 @@ def number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def _table(source: Source, members: Sequence[Configuration], images: Sequence[int]) -> Table:
-    columns = [_column([_cell(source, c, a, images) for c in members], a) for a in source.assessors]
-    rows = (Row(c, tuple(column[i] for column in columns), _count(c)) for i, c in enumerate(members))
-    return Table(tuple(images), tuple(rows))
+def _tables(source: Source, design: Design, members: Sequence[Configuration], images: Sequence[int]) -> Iterator[Table]:
+    cells = {a.index: {c.index: _cell(source, c, a, images) for c in members} for a in source.assessors}
+    split = parts(design, members)
+    top = {a.index: _best(cells[a.index].values(), a) if len(split) > 1 else None for a in source.assessors}
+    for part in split:
+        members = part.configurations
+        runs = [run.index for c in members for run in c.runs]
+        asked = [a for a in source.assessors if (source.status[np.ix_(runs, [a.index], images)] != NOT_RUN).any()]
+        asked = asked or list(source.assessors)
+        columns = [_column([cells[a.index][c.index] for c in members], a, top[a.index]) for a in asked]
+        rows = (Row(c, tuple(column[i] for column in columns), _count(c)) for i, c in enumerate(members))
+        yield Table(
+            tuple(images), tuple(rows), part, tuple(asked), tuple(a for a in source.assessors if a not in asked)
+        )
 
 
 def _count(configuration: Configuration) -> str:
@@ -135,11 +156,14 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _column(cells: Sequence[Cell], assessor: Assessor) -> list[Cell]:
-    values = [cell.value for cell in cells if cell.value is not None]
-    digits = decimals(values)
+def _best(cells: Iterable[Cell], assessor: Assessor) -> float | None:
     whole = [cell.value for cell in cells if cell.value is not None and not cell.partial]
-    best = (max if assessor.higher else min)(whole) if len(whole) > 1 else None
+    return (max if assessor.higher else min)(whole) if len(whole) > 1 else None
+
+
+def _column(cells: Sequence[Cell], assessor: Assessor, top: float | None) -> list[Cell]:
+    values = [cell.value for cell in cells if cell.value is not None]
+    digits, best = decimals(values), _best(cells, assessor)
     finite = [value for value in values if math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
 
@@ -147,9 +171,9 @@ def _column(cells: Sequence[Cell], assessor: Assessor) -> list[Cell]:
         if cell.value is None:
             return cell
         quality = _quality(cell.value, low, high, assessor.higher) if high > low else None
-        is_best = cell.value == best and not cell.partial
-        spread = "" if math.isnan(cell.std) else f"{cell.std:.{digits}f}"
-        return replace(cell, text=number(cell.value, digits), spread=spread, quality=quality, best=is_best)
+        is_best, leads = (cell.value == bound and not cell.partial for bound in (best, top))
+        text, spread = number(cell.value, digits), "" if math.isnan(cell.std) else f"{cell.std:.{digits}f}"
+        return replace(cell, text=text, spread=spread, quality=quality, best=is_best or leads, leads=leads)
 
     return [finish(cell) for cell in cells]
 

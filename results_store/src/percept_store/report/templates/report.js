@@ -19,6 +19,22 @@ all("table.scores").forEach((table) => all("thead th", table).forEach((head, col
   });
 }));
 
+// Hold the factors in sight while a wide table scrolls: as many as leave half of its box to the scores.
+all("table.scores").forEach((table) => new ResizeObserver(() => {
+  const box = table.parentElement.clientWidth;
+  let left = 0;
+  table.classList.toggle("wide", table.offsetWidth > box);
+  all("thead th.factor", table).forEach((head, column) => {
+    const place = left;
+    left += head.offsetWidth;
+    const held = column === 0 || left <= box / 2;
+    [...table.rows].forEach(({ cells }) => {
+      cells[column].classList.toggle("held", held);
+      cells[column].style.left = held ? `${place}px` : "";
+    });
+  });
+}).observe(table.parentElement));
+
 // Put the reference in an output's place while it is pointed at, or pressed.
 all(".comparison").forEach((comparison) => {
   const reference = comparison.querySelector("figure.reference img");
