@@ -121,9 +121,16 @@ def test_adapter_alone_on_its_base_is_the_trained_generator(everything: tuple[Pa
     assert (abs(bare.arrays["score"] - expected) > 0.01).all(), "the adapter does nothing"
 
 
-def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
-    recipe = write(tmp_path, EVERYTHING, "everything.yaml")
-    changes = ["optimize.accumulate=1", "optimize.adversarial.gradient-penalty=null", "optimize.batch=4"]
+@pytest.mark.parametrize("objective", ["vanilla", "relativistic"])
+def test_two_processes_learn_what_one_does(objective: str, tmp_path: Path) -> None:
+    """Also what looks across the batch: batch norms, the relativistic mean, and numbers drawn for each image."""
+    text = EVERYTHING if objective == "vanilla" else EVERYTHING.replace("    label-smoothing: 0.1\n", "")
+    recipe = write(tmp_path, text, "everything.yaml")
+    discriminator = "{use: patch, channels: 8, layers: 2, norm: batch}"
+    changes = [
+        *("optimize.accumulate=1", "optimize.batch=4", f"optimize.adversarial.objective={objective}"),
+        *(f"optimize.adversarial.discriminator={discriminator}", "optimize.optimizer={use: adam, lr: 1e-3}"),
+    ]
     results = []
     for number in (1, 2):
         store = tmp_path / f"store-{number}"
@@ -133,8 +140,9 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
         results.append(Store(store))
     for part in ("generator", "ema", "discriminator"):
         one, two = (weights_of(store, part) for store in results)
-        for name, value in one.items():
-            torch.testing.assert_close(value, two[name], rtol=1e-3, atol=2e-5, msg=f"{part} {name}")
+        cancels = (objective, part) == ("relativistic", "discriminator")  # the last bias: rounding alone moves it
+        for name in [name for name in one if not (cancels and name == "head.bias")]:
+            torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=2e-5, msg=f"{part} {name}")
     for curve in ("l1", "validate/psnr-y"):
         one, two = (run_of(store).arrays[f"curve/{curve}/value"] for store in results)
         assert two == pytest.approx(one, rel=1e-4)

@@ -209,9 +209,9 @@ def test_both_sides_get_the_gradients_of_separate_passes(objective: str) -> None
     kind = OBJECTIVES[objective]
     critic.requires_grad_(False)
     real = critic(batch.target).detach()
-    (l1(output, batch.target).mean() + 0.1 * kind.generator(real, critic(output))).backward()
+    (l1(output, batch.target).mean() + 0.1 * kind.generator(real, critic(output), Tensor.mean)).backward()
     critic.requires_grad_(True)
-    kind.discriminator(critic(batch.target), critic(output.detach())).backward()
+    kind.discriminator(critic(batch.target), critic(output.detach()), Tensor.mean).backward()
     for mine, book in zip(grads["generator"], [p.grad for p in twin.parameters()], strict=True):
         torch.testing.assert_close(mine, book, rtol=1e-4, atol=1e-7)
     for mine, book in zip(grads["discriminator"], [p.grad for p in critic.parameters()], strict=True):

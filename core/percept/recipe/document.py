@@ -40,7 +40,7 @@ _RUNTIME = Section(
         "threads": Field(
             int, default=0, minimum=0, maximum=4096, doc="of each cell; 0: the cores divided among the cells"
         ),
-        "deterministic": Field(bool, default=True, doc="refuse operations whose result differs from time to time"),
+        "deterministic": Field(bool, default=True, doc="avoid operations whose result differs from time to time"),
         "precision": Field(
             str,
             default="float32",

@@ -18,6 +18,7 @@ from percept.stages.sampling import ahead, build_sampler
 from percept.stages.scoring import Options, build_assessors
 from percept.training.adversary import Adversary
 from percept.training.averaging import averaged
+from percept.training.batch_norm import share_batch_norms
 from percept.training.lora import add_adapters
 from percept.training.objectives import OBJECTIVES
 from percept.training.optimizers import build_optimizer, build_schedule
@@ -86,18 +87,10 @@ def _generator(job: Job, sampler: PatchSampler | WholeImages) -> nn.Module:
         rank = lora["rank"]
         add_adapters(generator, rank, rank if lora["alpha"] is None else lora["alpha"], lora["targets"])
         generator = job.runtime.place(generator)
-    generator = _synchronised(job, generator)
+    generator = share_batch_norms(generator, job.runtime.group)
     if job.runtime.compile:
         generator.compile()
     return generator
-
-
-def _synchronised(job: Job, network: nn.Module) -> nn.Module:
-    """Batch statistics of the whole batch, where several GPUs share it; torch has no such layer for processors."""
-    if job.runtime.group.size == 1 or job.runtime.device.type != "cuda":
-        return network
-    made: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # torch's
-    return made
 
 
 def _player(job: Job, network: nn.Module, optimizer: Config, schedule: Config, steps: int) -> Player:
@@ -146,7 +139,7 @@ def _adversarial(job: Job) -> Adversarial | None:
     adversarial = config["adversarial"]
     if not adversarial or not adversarial["discriminator"]:
         return None
-    discriminator = _synchronised(job, build_discriminator(job).train())
+    discriminator = share_batch_norms(build_discriminator(job).train(), job.runtime.group)
     _require_room(adversarial["discriminator"]["use"], discriminator, config["patch"])
     optimizer, schedule = adversarial["optimizer"] or config["optimizer"], adversarial["schedule"] or config["schedule"]
     turns = max(1, config["steps"] - adversarial["starts-at"])

@@ -52,7 +52,7 @@ class Adversary:
         # Losses are formed in float32: in bfloat16 the logarithm of a logistic has two digits.
         real_logits = network(real).float() if learn or self.objective.needs_real else None
         fake_logits = network(fake).float()
-        value = self.objective.generator(_detached(real_logits, fake_logits), fake_logits)
+        value = self.objective.generator(_detached(real_logits, fake_logits), fake_logits, self._mean)
         (gradient,) = torch.autograd.grad(self.player.scaled(value), fake, retain_graph=learn)
         losses = {"adversarial": value.detach()}
         if learn and real_logits is not None:
@@ -91,17 +91,26 @@ class Adversary:
         self.updates = state["updates"]
 
     def _learn(self, real: Tensor, fake: Tensor, real_logits: Tensor, fake_logits: Tensor, share: float) -> Losses:
-        loss = self.objective.discriminator(real_logits, fake_logits)
+        loss = self.objective.discriminator(real_logits, fake_logits, self._mean)
         if self.smoothing and self.objective.smoothing:
             loss = loss + self.objective.smoothing(real_logits, self.smoothing)
         losses = {"discriminator": loss.detach(), "logit-gap": (real_logits.mean() - fake_logits.mean()).detach()}
         for penalty in self.penalties:
             if penalty.due(self.updates):
-                value = penalty.of(self.player.network, real, fake, self.rng)
+                value = penalty.of(self.player.network, real, fake, self._draw)
                 losses[penalty.name] = value.detach()
                 loss = loss + penalty.weight * penalty.every * value
         torch.autograd.backward(self.player.scaled(share * loss), inputs=self.player.parameters)
         return losses
+
+    def _mean(self, logits: Tensor) -> Tensor:
+        return self.player.group.mean(logits.mean())
+
+    def _draw(self, count: int) -> Tensor:
+        """Numbers from [0, 1), one for each image of this process: its share of those of the whole batch."""
+        group = self.player.group
+        drawn = torch.rand(count * group.size, generator=self.rng)
+        return drawn[group.share(len(drawn))]
 
     def _unscaled(self, gradient: Tensor) -> Tensor:
         return gradient if self.player.scaler is None else gradient / self.player.scaler.get_scale()

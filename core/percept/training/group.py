@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +40,13 @@ class Group:
         torch.distributed.all_reduce(flat)
         vector_to_parameters(flat / self.size, tensors)
 
+    def mean(self, tensor: Tensor) -> Tensor:
+        """The mean of the processes' tensors; with derivatives of any order, as everybody's losses depend on it."""
+        if self.size == 1:
+            return tensor
+        total: Tensor = _Sum.apply(tensor)
+        return total / self.size
+
     def everyones(self, values: Mapping[int, float], count: int, device: torch.device) -> list[float]:
         """All of `count` values, of which each process knows those at its own places; to the last bit."""
         if self.size == 1:
@@ -57,3 +65,17 @@ class Group:
         answer = torch.tensor([flag], dtype=torch.uint8, device=device)
         torch.distributed.broadcast(answer, src=0)
         return bool(answer.item())
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over processes, which is its own adjoint."""
+
+    @staticmethod
+    def forward(_: Any, tensor: Tensor) -> Tensor:
+        total = tensor.contiguous().clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, *gradients: Tensor) -> Any:
+        return _Sum.apply(gradients[0])

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+Draw = Callable[[int], Tensor]  # so many numbers from [0, 1)
+
 
 @dataclass(frozen=True)
 class Penalty:
-    """`of(discriminator, real, fake, rng)` → scalar, added with `weight` at each `every`-th of its steps.
+    """`of(discriminator, real, fake, draw)` → scalar, added with `weight` at each `every`-th of its steps.
 
     A penalty that comes at every k-th step only counts k-fold there (Karras et al. 2020, arXiv:1912.04958, §3.1).
     """
 
     name: str
-    of: Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor]
+    of: Callable[[nn.Module, Tensor, Tensor, Draw], Tensor]
     weight: float
     every: int = 1
 
@@ -26,18 +28,18 @@ class Penalty:
         return step % self.every == 0
 
 
-def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
+def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor, draw: Draw) -> Tensor:
     """E[(‖∇D(x̂)‖₂ − 1)²] at random points x̂ between real and fake (N, 3, H, W); arXiv:1704.00028, eq. 3.
 
     A map of logits counts by its mean, so that the penalty does not grow with the number of patches.
     """
-    mix = torch.rand(real.shape[0], 1, 1, 1, generator=rng).to(real)
+    mix = draw(real.shape[0]).view(-1, 1, 1, 1).to(real)
     # The norm's own gradient is infinite at zero, which a discriminator that ignores its input reaches.
     norm = (_squared_gradient(discriminator, torch.lerp(real, fake, mix)) + 1e-12).sqrt()
     return (norm - 1).square().mean()
 
 
-def r1(discriminator: nn.Module, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:  # noqa: ARG001  # all penalties have these
+def r1(discriminator: nn.Module, real: Tensor, fake: Tensor, draw: Draw) -> Tensor:  # noqa: ARG001  # all penalties have these
     """½ E[‖∇D(x)‖²] at real images x (N, 3, H, W); Mescheder, Geiger, Nowozin 2018, arXiv:1801.04406, eq. 9.
 
     A map of logits counts by its mean, as in `gradient_penalty`.
