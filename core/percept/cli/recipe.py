@@ -22,7 +22,7 @@ set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value: --set optimize.steps=50."
 )
 jobs_option = click.option(
-    "--jobs", "-j", default=1, show_default=True, type=click.IntRange(0), help="Cells at a time."
+    "--jobs", "-j", default=1, show_default=True, type=click.IntRange(0), help="Cells at a time, on GPUs of their own."
 )
 
 

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -73,7 +74,7 @@ def items_of(dataset: Dataset, degrade: Chain, every_target: bool, keep: Keep = 
     def make(index: int) -> Item:
         return _item(dataset[index], degrade, every_target)
 
-    found = {index: keep(index, lambda index=index: make(index)) for index in _order(len(dataset), keep)}  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    found = {index: keep(index, partial(make, index)) for index in _order(len(dataset), keep)}
     return [found[index] for index in range(len(dataset))]
 
 
