@@ -18,7 +18,8 @@ import percept
 import torch
 from percept.images import to_uint8
 from percept.training.degrade import Chain
-from percept.training.items import InFiles, Keep, in_memory
+from percept.training.items import Keep, in_memory
+from percept.training.kept import InFiles
 from percept.training.patches import PatchSampler
 from PIL import Image
 from torch.nn import functional

@@ -82,6 +82,9 @@ def test_nothing_that_a_nursery_imports_touches_a_gpu() -> None:
     script = """
 import importlib, torch
 asked = []
+for name in ("_cuda_getDeviceCount", "_cuda_init", "_accelerator_getAccelerator", "_accelerator_getDeviceIndex"):
+    if hasattr(torch._C, name):
+        setattr(torch._C, name, lambda *args, name=name: asked.append(name) or 0)
 for name in ("is_available", "device_count", "_lazy_init", "init"):
     setattr(torch.cuda, name, lambda *args, name=name: asked.append(name) or 0)
 from percept.execution.nursery import _NEEDED
@@ -116,10 +119,17 @@ class Idle:
 def test_tasks_that_run_together_have_places_of_their_own() -> None:
     executor = LocalExecutor(PlainProgress(3))
     executor._starter = idle = Idle()  # type: ignore[assignment]  # all that is asked of a nursery
-    for key, processes in (("a", 1), ("b", 2), ("c", 1)):
-        config = {"runtime": {"processes": processes}}
+    for key, device, processes in (
+        ("a", "auto", 1),
+        ("b", "cuda", 2),
+        ("c", "cpu", 1),
+        ("d", "cuda:1", 1),
+        ("e", "auto", 1),
+    ):
+        config = {"runtime": {"device": device, "processes": processes}}
         executor._launch(Task(key, key, "recipe", config, {}, "store", "scratch", 1), attempt=1)
-    assert [task["places"] for task in idle.tasks] == [(0,), (1, 2), (3,)]
+    assert [task["places"] for task in idle.tasks] == [(0,), (1, 2), (), (), (3,)]
     del executor._running["b"]
-    assert executor._free(3) == (1, 2, 4)
+    assert executor._places({"device": "auto", "processes": 2}) == (1, 2)
+    assert executor._places({"device": "auto", "processes": 3}) == (4, 5, 6), "in a row: different GPUs"
     idle.close()

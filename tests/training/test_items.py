@@ -10,7 +10,8 @@ from percept.contracts import Sample
 from percept.errors import PerceptError
 from percept.training.degrade import Chain
 from percept.training.ground_truths import GroundTruths
-from percept.training.items import InFiles, Item, in_memory, items_of
+from percept.training.items import Decoded, in_memory, items_of
+from percept.training.kept import MAPPED, InFiles, _mapped
 from percept.training.patches import PatchSampler
 from torch import Tensor, nn
 
@@ -88,6 +89,7 @@ def test_an_item_comes_back_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"half a file"])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: bytes) -> None:
     expected = sampler(Groups(), tmp_path).next()
+    (tmp_path / "000001.safetensors").unlink()  # who has it mapped keeps it
     (tmp_path / "000001.safetensors").write_bytes(damage)
     dataset = Groups()
     again = sampler(dataset, tmp_path)
@@ -95,7 +97,18 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: bytes) -> None:
     assert torch.equal(again.next().target, expected.target)
 
 
+def test_a_file_that_has_gone_is_told_and_only_so_many_are_mapped(tmp_path: Path) -> None:
+    items = items_of(Groups(), HALVED, every_target=True, keep=InFiles(tmp_path))
+    assert not any(isinstance(value, Tensor) for item in items for value in vars(item).values())
+    _mapped.cache_clear()
+    (tmp_path / "000002.safetensors").unlink()
+    assert len(items[1].targets) == 3
+    with pytest.raises(PerceptError, match=r"000002.*cannot be read any more; start again"):
+        assert items[2].targets
+    assert MAPPED < 65530
+
+
 def test_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "images").write_text("a file")
     with pytest.raises(PerceptError, match=r"cannot be written .*free some space or set runtime\.images: memory"):
-        InFiles(tmp_path / "images")(0, lambda: Item("a", [torch.zeros(3, 2, 2)], ["positive"], None))
+        InFiles(tmp_path / "images")(0, lambda: Decoded("a", [torch.zeros(3, 2, 2)], ["positive"], None))

@@ -66,16 +66,22 @@ class LocalExecutor:
         return outcome
 
     def _launch(self, task: Task, attempt: int) -> None:
-        places = self._free(task.config["runtime"]["processes"])
+        places = self._places(task.config["runtime"])
         worker = self._start({**task.as_dict(), "places": places})
         self._running[task.key] = _Running(task, worker, attempt, places)
         self.listener.started(task)
         threading.Thread(target=self._listen, args=(task.key, worker), daemon=True).start()
 
-    def _free(self, count: int) -> tuple[int, ...]:
-        """The lowest places that no running task has: a worker's GPUs are those, counted round."""
+    def _places(self, runtime: Mapping[str, Any]) -> tuple[int, ...]:
+        """The first places in a row that no running task has: counted round, different GPUs if there are enough.
+
+        None for a task whose device is named, or is the processor.
+        """
+        if runtime["device"] not in ("auto", "cuda"):
+            return ()
         taken = {place for running in self._running.values() for place in running.places}
-        return tuple(itertools.islice((place for place in itertools.count() if place not in taken), count))
+        rows = (range(first, first + runtime["processes"]) for first in itertools.count())
+        return tuple(next(row for row in rows if taken.isdisjoint(row)))
 
     def _start(self, task: Mapping[str, Any]) -> Worker:
         if self._starter is not None:

@@ -62,7 +62,8 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, PerceptError | StoreError):
         return text
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-        return f"runtime.compile: {str(error).strip().splitlines()[0]}; mend that or set runtime.compile: false"
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        return f"runtime.compile: {said}; mend that or set runtime.compile: false"
     # The processor's allocator and the GPU's say it each in their own words.
     if isinstance(error, MemoryError) or any(w in text.lower() for w in ("out of memory", "can't allocate memory")):
         return f"out of memory; lower optimize.batch or optimize.patch ({text[:120]})"

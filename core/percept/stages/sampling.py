@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from percept.contracts import Dataset
 from percept.errors import InputError
@@ -16,7 +19,8 @@ from percept.stages.identity import identity_of, learns_from
 from percept.stages.job import Job
 from percept.training.ahead import Ahead, pinned
 from percept.training.ground_truths import GroundTruths
-from percept.training.items import InFiles, in_memory
+from percept.training.items import in_memory
+from percept.training.kept import FORMAT, InFiles
 from percept.training.patches import PatchSampler
 from percept.training.runtime import seed_of
 from percept.training.sampler import Sampler
@@ -50,7 +54,9 @@ def _images(job: Job, dataset: Dataset) -> Path:
     data, truth = job.config["data"], job.config["optimize"]["ground-truth"]
     uses: list[tuple[Kind, Any]] = [("dataset", data["train"]), *(("degradation", link) for link in data["degrade"])]
     chain = [identity_of(registry().find(kind, c["use"]), c["parameters"]) for kind, c in uses]
-    made_of = [chain, dataset.fingerprint(), truth["use"] != "originals" or bool(truth["negative"])]
+    every_target = truth["use"] != "originals" or bool(truth["negative"])
+    made_by = [FORMAT, torch.__version__, importlib.metadata.version("pillow")]
+    made_of = [chain, dataset.fingerprint(), every_target, made_by]
     return job.images / hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
 

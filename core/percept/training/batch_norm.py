@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from percept.errors import InputError
 from percept.training.group import Group
 
 
@@ -25,14 +26,14 @@ class SharedBatchNorm(_BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name for it
         """(N, C, …) → the same; statistics in float32, whatever the precision."""
-        if not self.training and self.running_mean is not None:
+        if not self.training:
             return super().forward(input)
         dims = [0, *range(2, input.ndim)]
         values = input.float()
         mean = self.group.mean(values.mean(dims, keepdim=True))
         centred = values - mean
         variance = self.group.mean(centred.square().mean(dims, keepdim=True))
-        if self.training and self.running_mean is not None:
+        if self.running_mean is not None:
             self._follow(mean.detach().flatten(), variance.detach().flatten(), input.numel() // self.num_features)
         normal = centred * (variance + self.eps).rsqrt()
         if self.affine:
@@ -54,10 +55,22 @@ class SharedBatchNorm(_BatchNorm):
 
 
 def share_batch_norms(network: nn.Module, group: Group) -> nn.Module:
-    """The network, each of its batch norms made one of the group; names and parameters stay. Alone, nothing is done."""
+    """The network, each of its batch norms made one of the group; names and parameters stay. Alone, nothing is done.
+
+    Raises InputError for a layer that is more than a batch norm, whose other part would be lost.
+    """
     if group.size > 1:
-        for parent in list(network.modules()):
+        for prefix, parent in list(network.named_modules()):
             for name, child in list(parent.named_children()):
                 if isinstance(child, _BatchNorm):
+                    _require_plain(child, f"{prefix}.{name}".lstrip("."))
                     setattr(parent, name, SharedBatchNorm(child, group))
     return network
+
+
+def _require_plain(layer: _BatchNorm, name: str) -> None:
+    if type(layer) not in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm):
+        raise InputError(
+            f"runtime.processes: layer {name} is a {type(layer).__name__}, a batch norm that processes cannot share; "
+            "make it 1, or take a network without such layers"
+        )

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,12 @@ class Group:
         """Replace each tensor by its mean over the processes, in one exchange."""
         if self.size == 1 or not tensors:
             return
-        flat = parameters_to_vector(tensors)
-        torch.distributed.all_reduce(flat)
-        vector_to_parameters(flat / self.size, tensors)
+        with torch.no_grad():
+            flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+            torch.distributed.all_reduce(flat)
+            parts = torch.split(flat / self.size, [tensor.numel() for tensor in tensors])
+            for tensor, part in zip(tensors, parts, strict=True):
+                tensor.copy_(part.view(tensor.shape))  # into its own memory format, which fused optimisers rely on
 
     def mean(self, tensor: Tensor) -> Tensor:
         """The mean of the processes' tensors; with derivatives of any order, as everybody's losses depend on it."""

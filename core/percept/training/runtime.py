@@ -18,6 +18,7 @@ from percept.errors import InputError
 from percept.training.group import Group
 
 ALONE = Group()
+_allowed_tf32 = False
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,11 @@ def exactly(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    before = torch.backends.cuda.matmul.allow_tf32
-    _allow_tf32(False)
+    _switch_tf32(False)
     try:
         yield
     finally:
-        _allow_tf32(before)
+        _switch_tf32(_allowed_tf32)
 
 
 def _device(name: str, processes: int, rank: int, places: Sequence[int]) -> torch.device:
@@ -150,6 +150,12 @@ def _device(name: str, processes: int, rank: int, places: Sequence[int]) -> torc
 
 
 def _allow_tf32(allowed: bool) -> None:
+    global _allowed_tf32  # torch's switch is as global, and cannot always be read
+    _allowed_tf32 = allowed
+    _switch_tf32(allowed)
+
+
+def _switch_tf32(allowed: bool) -> None:
     torch.backends.cuda.matmul.allow_tf32 = allowed
     torch.backends.cudnn.allow_tf32 = allowed
 

@@ -123,7 +123,9 @@ class Trainer:
         torch.set_rng_state(state["torch"])
         random.setstate((3, tuple(state["python"]), None))
         if "cuda" in state and self.runtime.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"], self.runtime.device)
+            saved = state["cuda"]  # a list of all GPUs' in checkpoints of before
+            own = saved[self.runtime.device.index or 0] if isinstance(saved, list) else saved
+            torch.cuda.set_rng_state(own, self.runtime.device)
 
     def _adversary_at_work(self) -> bool:
         return self.adversarial is not None and self.step >= self.adversarial.starts_at
