@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,7 @@ def test_two_processes_learn_what_one_does(objective: str, tmp_path: Path) -> No
     changes = [
         *("optimize.accumulate=1", "optimize.batch=4", f"optimize.adversarial.objective={objective}"),
         *(f"optimize.adversarial.discriminator={discriminator}", "optimize.optimizer={use: adam, lr: 1e-3}"),
+        f"runtime.channels-last={'true' if objective == 'vanilla' else 'false'}",
     ]
     results = []
     for number in (1, 2):
@@ -146,6 +149,26 @@ def test_two_processes_learn_what_one_does(objective: str, tmp_path: Path) -> No
     for curve in ("l1", "validate/psnr-y"):
         one, two = (run_of(store).arrays[f"curve/{curve}/value"] for store in results)
         assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_a_partner_that_fails_before_they_meet_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    recipe = write(tmp_path, EVERYTHING, "everything.yaml")
+    script = """
+import subprocess, sys
+from pathlib import Path
+from percept.stages import processes
+def failing(job, rank, *_):
+    Path(job.scratch, f"process-{rank}.failed").write_text("its GPU is full")
+    return subprocess.Popen([sys.executable, "-c", "import sys; sys.exit(1)"], stdin=subprocess.PIPE, text=True)
+processes._start, processes.GRACE = failing, 1.0
+import percept
+percept.run(sys.argv[1], sys.argv[2], jobs=0, overrides=("runtime.processes=2", "optimize.batch=4"))
+"""
+    command = [sys.executable, "-c", script, recipe, str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    header = run_of(Store(tmp_path / "store")).header
+    assert (header["status"], header["reason"]) == ("failed", "process-1: its GPU is full")
 
 
 def test_images_on_disk_teach_what_those_in_memory_do(everything: tuple[Path, Store], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 
 import torch
-from percept.training.ahead import Ahead
+from percept.training.ahead import Ahead, pinned
 from percept.training.patches import PatchSampler
 from percept.training.runtime import Runtime
 from percept.training.terms import Fidelity
@@ -101,6 +101,9 @@ def _weight(trainer: Trainer) -> float:
 def _batches(trainer: Trainer, own: bool) -> Callable[[], tuple[Tensor, Tensor]]:
     sampler = trainer.sampler.sampler if isinstance(trainer.sampler, Ahead) else trainer.sampler
     assert isinstance(sampler, PatchSampler)
+    if isinstance(trainer.sampler, Ahead):  # on a GPU all loops have batches made for them, or one would compare that
+        ahead = Ahead(copy.deepcopy(sampler), pinned)
+        return lambda: ahead.next()[:2]
     if not own:
         twin = copy.deepcopy(sampler)
         return lambda: twin.next()[:2]

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from percept.errors import InputError
 from percept.training.batch_norm import SharedBatchNorm, share_batch_norms
 from percept.training.group import Group
 from torch import Tensor, nn
@@ -39,6 +40,27 @@ def test_it_is_the_batch_norm_that_it_was_made_of(momentum: float | None, affine
             found.append([output, gradient, second, *layer.buffers()])
         for one, two in zip(*found, strict=True):
             torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-5)
+
+
+def test_in_evaluation_it_asks_no_other_process() -> None:
+    for tracks in (True, False):
+        torchs, _ = pair(tracks=tracks)
+        shared = SharedBatchNorm(torchs, Group(0, 2)).eval()  # there is no other process: asking would raise
+        batch = torch.randn(2, 3, 4, 4)
+        assert torch.equal(shared(batch), torchs.eval()(batch))
+
+
+class Activated(nn.BatchNorm2d):
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name for it
+        return super().forward(input).relu()
+
+
+def test_a_batch_norm_that_is_more_is_refused_by_name() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(Activated(4)))
+    with pytest.raises(
+        InputError, match=r"layer 1\.0 is a Activated, a batch norm that processes cannot share; make it 1"
+    ):
+        share_batch_norms(network, Group(0, 2))
 
 
 def test_names_and_parameters_stay() -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -23,10 +23,12 @@ from percept_store import Store
 
 from percept.errors import PerceptError
 from percept.stages.job import Job, StoppedError
+from percept.stages.record import record_run
 from percept.training.group import Group
 from percept.training.runtime import Runtime
 
 PATIENCE = timedelta(minutes=10)
+GRACE = 10.0  # seconds in which whoever can is told of a partner's end by torch
 
 
 @contextlib.contextmanager
@@ -42,6 +44,8 @@ def together(job: Job) -> Iterator[Job]:
     threads = max(1, job.runtime.threads // size)
     meeting = job.scratch / f"rendezvous-{uuid.uuid4().hex}"
     others = [_start(job, rank, size, threads, meeting) for rank in range(1, size)]
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(job, others, over), daemon=True).start()
     try:
         yield _joined(job, Group(0, size), threads, meeting)
         _leave()
@@ -54,9 +58,10 @@ def together(job: Job) -> Iterator[Job]:
             raise PerceptError(failures) from error
         raise
     finally:
-        _leave()
+        over.set()
         for other in others:
             other.kill()
+        _leave()
         for left in (meeting, *job.scratch.glob("process-*.failed")):
             left.unlink(missing_ok=True)
 
@@ -122,6 +127,16 @@ def _joined(job: Job, group: Group, threads: int, meeting: Path) -> Job:
         timeout=PATIENCE,
     )
     return dataclasses.replace(job, runtime=runtime)
+
+
+def _watch(job: Job, others: Sequence[subprocess.Popen[str]], over: threading.Event) -> None:
+    """End the run where a partner has failed and nobody tells: on GPUs, and before all have met, one waits in vain."""
+    while not over.wait(0.5):
+        if any(other.poll() for other in others) and not over.wait(GRACE):
+            reason = _reasons(job.scratch) or "one of its processes ended without a word; see the messages above"
+            record_run(job, "failed", reason=reason, final=False)
+            job.emit({"event": "end", "status": "failed", "reason": reason, "traceback": ""})
+            os._exit(1)
 
 
 def _leave() -> None:
