@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 from unittest import mock
 
@@ -16,26 +17,17 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map
 
+from percept.testing.check import CheckSkipped
+from percept.testing.mixing import require_one_device
+
 T = TypeVar("T")
 
 DEVICE = torch.device("meta")
 _CPU = torch.device("cpu")
+_AUTOCAST = torch.autocast
 _aten = torch.ops.aten
-# What may take tensors of two devices: copies, and indices that stay on the processor.
-_MIXING = {
-    _aten.copy_.default,
-    _aten._to_copy.default,
-    _aten.index.Tensor,
-    _aten.index_put.default,
-    _aten.index_put_.default,
-    _aten._index_put_impl_.default,
-}
 # Below dispatch, nobody would act upon what these only note.
 _EAGER = {_aten._conj.default: _aten._conj_physical.default, _aten._neg_view.default: _aten.neg.default}
-
-
-class MixedDevicesError(RuntimeError):
-    """An operation was given tensors of two devices: one line that names it."""
 
 
 class _Far(Tensor):
@@ -78,6 +70,9 @@ class _Far(Tensor):
     def tolist(self) -> Any:
         return self.near.tolist()
 
+    def __format__(self, spec: str) -> str:
+        return format(self.near, spec)
+
     def numpy(self, *, force: bool = False) -> Any:
         if not force:
             raise TypeError("a tensor on another device has no numpy array; use .cpu() first")
@@ -102,11 +97,12 @@ def far(tensor: Tensor) -> Tensor:
 @contextlib.contextmanager
 def other_device() -> Iterator[torch.device]:
     """Within, the device that is yielded computes; without, its tensors are of no use."""
-    with (
-        mock.patch.object(torch, "tensor", _made(torch.tensor)),
-        mock.patch.object(torch, "as_tensor", _made(torch.as_tensor)),
-        _Dispatch(),  # type: ignore[no-untyped-call]  # as above
-    ):
+    with contextlib.ExitStack() as stack:
+        for name in ("tensor", "as_tensor", "asarray"):
+            stack.enter_context(mock.patch.object(torch, name, _made(getattr(torch, name))))
+        for module in (torch, torch.amp):
+            stack.enter_context(mock.patch.object(module, "autocast", _autocast))
+        stack.enter_context(_Dispatch())  # type: ignore[no-untyped-call]  # torch does not annotate it
         yield DEVICE
 
 
@@ -121,22 +117,28 @@ def _made(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`torch.tensor` and the like, which fill their tensors where no dispatch mode sees it."""
 
     def made(data: Any, *args: Any, device: Any = None, **kwargs: Any) -> Tensor:
-        if device is None or torch.device(device) != DEVICE:
-            return make(data, *args, device=device, **kwargs)
+        known = data.device if device is None and isinstance(data, Tensor) else device
+        here = tree_map(_near, data)
+        if known is None or torch.device(known) != DEVICE:
+            return make(here, *args, device=device, **kwargs)
         requires_grad = kwargs.pop("requires_grad", False)
-        return make(data, *args, device=_CPU, **kwargs).to(DEVICE).requires_grad_(requires_grad)
+        return make(here, *args, device=_CPU, **kwargs).to(DEVICE).requires_grad_(requires_grad)
 
     return made
 
 
+def _autocast(device_type: str, *args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
+    """Autocast of the device that computes, for code that asks for that of its input."""
+    return _AUTOCAST(_CPU.type if device_type == DEVICE.type else device_type, *args, **kwargs)
+
+
 def _compute(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-    any_far = any(isinstance(t, _Far) for t in tensors)
-    # A lone number of the processor's may meet tensors of any device.
-    if any_far and func not in _MIXING and any(not isinstance(t, _Far) and t.ndim for t in tensors):
-        raise MixedDevicesError(f"{func} is given tensors of two devices; make them on the device of the input")
-    asked = kwargs.get("device")
+    leaves = tree_leaves((args, kwargs))
+    if any(isinstance(leaf, Tensor) and leaf.is_meta and not _is_far(leaf) for leaf in leaves):
+        raise CheckSkipped(f"{func}: its tensor was made in a way that the simulated device does not see")
+    any_far, asked = any(map(_is_far, leaves)), kwargs.get("device")
     to_far = any_far if asked is None else torch.device(asked) == DEVICE
+    require_one_device(func, args, kwargs, _is_far, to_far)
     here = dict(kwargs) if asked is None else {**kwargs, "device": _CPU}
     made = _EAGER.get(func, func)(*tree_map(_near, args), **tree_map(_near, here))
     if func is _aten.copy_.default:
@@ -147,6 +149,10 @@ def _compute(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any
     if not any_far:
         return made
     return return_and_correct_aliasing(func, args, dict(kwargs), made)  # type: ignore[no-untyped-call]  # as above
+
+
+def _is_far(value: Any) -> bool:
+    return isinstance(value, _Far)
 
 
 def _as_tensors(places: Any) -> Any:
