@@ -33,5 +33,6 @@ def faults(**environment: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_freed_memory_is_kept_unless_the_environment_says_otherwise() -> None:
-    assert faults() < 300
+    # Of 46,000, if nothing were kept; the system may take back a few megabytes at any time.
+    assert faults() < 2_000
     assert faults(MALLOC_TRIM_THRESHOLD_="65536", MALLOC_MMAP_THRESHOLD_="65536") > 10_000
