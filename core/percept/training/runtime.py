@@ -117,7 +117,7 @@ def seed_of(seed: int, purpose: str) -> int:
 
 @contextlib.contextmanager
 def exactly(device: torch.device) -> Iterator[None]:
-    """Within, GPUs compute float32 as it is. torch lets convolutions round to TF32, which moves scores by 1e-3."""
+    """Within, GPUs compute float32 as it is. torch lets convolutions round to TF32, of ten bits."""
     if device.type != "cuda":
         yield
         return
