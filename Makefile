@@ -21,9 +21,9 @@ demo: .venv/installed
 	@echo "cube:   $(CURDIR)/demo-store/cube.zarr"
 	@echo "report: $(CURDIR)/demo-store/report.html"
 
-# Environment with everything, all checks, all tests.
+# Environment with everything, all checks, all tests, a process of one thread for each core.
 test: lint
-	.venv-test/bin/pytest
+	OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses $(JOBS) --dist loadfile
 
 # Style and types.
 lint: .venv-test/installed

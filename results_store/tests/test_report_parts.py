@@ -378,6 +378,15 @@ def test_each_line_can_be_told_from_the_others() -> None:
     assert drawn.panels[0].svg.count("data-c=") == 30
 
 
+def test_a_curve_of_one_point_is_a_dot() -> None:
+    arrays = {"curve/l1/step": np.array([5]), "curve/l1/value": np.array([0.2])}
+    design = group([Run(**{**vars(run(0)), "arrays": arrays})])
+    drawn = curves(design, encode(design))
+    assert drawn
+    line = drawn.panels[0].svg.partition('data-c="')[2].partition("</g>")[0]
+    assert "<use" in line
+
+
 def test_baseline_stands_out_from_everything_trained() -> None:
     design = group([run(0, generator="bicubic", fidelity_loss=""), run(1), run(2, discriminator="patch")])
     looks = encode(design).by_configuration

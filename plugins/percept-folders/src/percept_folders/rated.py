@@ -6,7 +6,7 @@ import csv
 import hashlib
 import math
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,10 +80,10 @@ class Rated:
 
     @cached_property
     def _fingerprint(self) -> str:
-        files: dict[Path, str] = {}
+        digest = cache(_sha256)  # many images share a reference
         lines = []
         for name, row in self._rows.items():
-            digests = [files.setdefault(file, _sha256(file)) for file in (row.image, row.reference)]
+            digests = [digest(file) for file in (row.image, row.reference)]
             lines.append(f"{name}\0{row.rating!r}\0{digests}\n")
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 

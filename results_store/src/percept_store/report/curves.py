@@ -102,13 +102,20 @@ def _spans_decades(values: np.ndarray) -> bool:
 
 
 def _paint(axes: Axes, configuration: Configuration, look: Look, lines: Sequence[Line]) -> None:
-    gid, dash = f"c{configuration.index}", _dash(look.dash)
     mean = _mean(lines)
-    for steps, values in lines:
-        width, alpha = (0.6, 0.45) if mean else (1.3, 1.0)
-        axes.plot(steps, values, color=look.colour, linestyle=dash, linewidth=width, alpha=alpha, gid=gid)
-    if mean:
-        axes.plot(*mean, color=look.colour, linestyle=dash, linewidth=1.6, gid=gid)
+    width, alpha = (0.6, 0.45) if mean else (1.3, 1.0)
+    styled = [(line, width, alpha) for line in lines] + ([(mean, 1.6, 1.0)] if mean else [])
+    for (steps, values), width, alpha in styled:
+        axes.plot(
+            *(steps, values),
+            color=look.colour,
+            linestyle=_dash(look.dash),
+            linewidth=width,
+            alpha=alpha,
+            marker="o" if steps.size == 1 else "",  # a line of one point shows nothing
+            markersize=2 + 2 * width,
+            gid=f"c{configuration.index}",
+        )
 
 
 def _dash(pattern: str) -> str | tuple[int, tuple[float, ...]]:
