@@ -1,4 +1,4 @@
-"""The errors that percept raises on purpose: one line each, saying what, where, and what to do."""
+"""The errors that percept raises on purpose, one line each: what, where, what to do; and the one line of any other."""
 
 from __future__ import annotations
 
@@ -35,3 +35,19 @@ class RecipeError(InputError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
+
+
+def reason_of(error: BaseException) -> str:
+    """One line for a record: percept's own errors speak for themselves, others carry their type."""
+    from percept_store import StoreError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, PerceptError | StoreError):
+        return text
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        return f"runtime.compile: {said}; mend that or set runtime.compile: false"
+    # The processor's allocator and the GPU's say it each in their own words.
+    if isinstance(error, MemoryError) or any(w in text.lower() for w in ("out of memory", "can't allocate memory")):
+        return f"out of memory; lower optimize.batch or optimize.patch ({text[:120]})"
+    return f"{type(error).__name__}: {text}"

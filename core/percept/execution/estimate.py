@@ -9,9 +9,9 @@ from typing import Any
 
 from percept_store import Store
 
+from percept.errors import reason_of
 from percept.execution.local import cores
 from percept.execution.plan import PlannedCell, scratch_of
-from percept.execution.worker import reason_of
 from percept.stages.assemble import build_trainer
 from percept.stages.job import Job
 from percept.training.ahead import DEPTH

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from percept.errors import PerceptError
+from percept.errors import PerceptError, reason_of
 from percept.stages.job import Event, Job, StoppedError
 
 
@@ -52,22 +52,6 @@ def work(task: dict[str, Any], emit: Any, stop: threading.Event) -> int:
         return 1
     emit({"event": "end", "status": "ok", "reason": ""})
     return 0
-
-
-def reason_of(error: BaseException) -> str:
-    """One line for a record: percept's own errors speak for themselves, others carry their type."""
-    from percept_store import StoreError
-
-    text = " ".join(str(error).split())
-    if isinstance(error, PerceptError | StoreError):
-        return text
-    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        return f"runtime.compile: {said}; mend that or set runtime.compile: false"
-    # The processor's allocator and the GPU's say it each in their own words.
-    if isinstance(error, MemoryError) or any(w in text.lower() for w in ("out of memory", "can't allocate memory")):
-        return f"out of memory; lower optimize.batch or optimize.patch ({text[:120]})"
-    return f"{type(error).__name__}: {text}"
 
 
 def _stages(task: dict[str, Any], emit: Any, stop: threading.Event) -> None:

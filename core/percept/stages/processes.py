@@ -1,7 +1,4 @@
-"""Several processes for one run, one a GPU: the worker leads, and starts the others.
-
-`python -m percept.stages.processes` is one of the others; it reads what to do from stdin and ends when that closes.
-"""
+"""Several processes for one run, one a GPU: the worker leads, and starts the others (percept.stages.partner)."""
 
 from __future__ import annotations
 
@@ -16,13 +13,11 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
 
 import torch
-from percept_store import Store
 
 from percept.errors import PerceptError
-from percept.stages.job import Job, StoppedError
+from percept.stages.job import Job
 from percept.stages.record import record_run
 from percept.training.group import Group
 from percept.training.runtime import Runtime
@@ -47,12 +42,12 @@ def together(job: Job) -> Iterator[Job]:
     over = threading.Event()
     threading.Thread(target=_watch, args=(job, others, over), daemon=True).start()
     try:
-        yield _joined(job, Group(0, size), threads, meeting)
-        _leave()
+        yield joined(job, Group(0, size), threads, meeting)
+        leave()
         for other in others:
             other.wait()
     except RuntimeError as error:  # what torch says of a partner who is gone; the partner has said why
-        _leave()
+        leave()
         failures = _reasons(job.scratch)
         if failures:
             raise PerceptError(failures) from error
@@ -61,28 +56,28 @@ def together(job: Job) -> Iterator[Job]:
         over.set()
         for other in others:
             other.kill()
-        _leave()
+        leave()
         for left in (meeting, *job.scratch.glob("process-*.failed")):
             left.unlink(missing_ok=True)
 
 
-def main() -> int:
-    """Take part in a training; returns 0, or 1 after leaving the reason beside the checkpoint."""
-    from percept.execution.worker import reason_of
-    from percept.stages import optimize
+def joined(job: Job, group: Group, threads: int, meeting: Path) -> Job:
+    """The job as process `group.rank` of `group.size`, once all have met at that file; waits for PATIENCE at most."""
+    runtime = Runtime.setup(job.config["runtime"], threads, group, job.runtime.places)
+    torch.distributed.init_process_group(
+        "nccl" if runtime.device.type == "cuda" else "gloo",
+        init_method=meeting.absolute().as_uri(),
+        rank=group.rank,
+        world_size=group.size,
+        timeout=PATIENCE,
+    )
+    return dataclasses.replace(job, runtime=runtime)
 
-    task = json.loads(sys.stdin.readline())
-    threading.Thread(target=_leave_with, args=(sys.stdin,), daemon=True).start()
-    try:
-        optimize.run(_job(task))
-    except StoppedError:
-        return 0
-    except Exception as error:
-        Path(task["scratch"], f"process-{task['rank']}.failed").write_text(reason_of(error), "utf-8")
-        return 1
-    finally:
-        _leave()
-    return 0
+
+def leave() -> None:
+    """Leave the group, if this process is in one."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _start(job: Job, rank: int, size: int, threads: int, meeting: Path) -> subprocess.Popen[str]:
@@ -96,37 +91,13 @@ def _start(job: Job, rank: int, size: int, threads: int, meeting: Path) -> subpr
         "places": job.runtime.places,
         "threads": threads,
     }
-    process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=sys.stderr, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "percept.stages.partner"], stdin=subprocess.PIPE, stdout=sys.stderr, text=True
+    )
     assert process.stdin is not None
     process.stdin.write(json.dumps(task) + "\n")
     process.stdin.flush()
     return process
-
-
-def _job(task: dict[str, Any]) -> Job:
-    job = Job(
-        config=task["config"],
-        key=task["key"],
-        recipe=task["recipe"],
-        factors=task["factors"],
-        store=Store(task["store"]),
-        runtime=Runtime.setup(task["config"]["runtime"], task["threads"], Group(task["rank"], 1), task["places"]),
-        scratch=Path(task["scratch"]),
-        initial=task["initial"],
-    )
-    return _joined(job, Group(task["rank"], task["size"]), task["threads"], Path(task["meeting"]))
-
-
-def _joined(job: Job, group: Group, threads: int, meeting: Path) -> Job:
-    runtime = Runtime.setup(job.config["runtime"], threads, group, job.runtime.places)
-    torch.distributed.init_process_group(
-        "nccl" if runtime.device.type == "cuda" else "gloo",
-        init_method=meeting.absolute().as_uri(),
-        rank=group.rank,
-        world_size=group.size,
-        timeout=PATIENCE,
-    )
-    return dataclasses.replace(job, runtime=runtime)
 
 
 def _watch(job: Job, others: Sequence[subprocess.Popen[str]], over: threading.Event) -> None:
@@ -139,22 +110,7 @@ def _watch(job: Job, others: Sequence[subprocess.Popen[str]], over: threading.Ev
             os._exit(1)
 
 
-def _leave() -> None:
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-def _leave_with(parent: IO[str]) -> None:
-    """End as soon as whoever started this process is gone: it would wait for the others' gradients for ever."""
-    parent.read()
-    os._exit(130)
-
-
 def _reasons(scratch: Path) -> str:
     """What the others said before they failed."""
     found = sorted(scratch.glob("process-*.failed"))
     return "; ".join(f"{path.stem}: {path.read_text('utf-8')}" for path in found)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
