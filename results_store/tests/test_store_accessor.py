@@ -66,6 +66,18 @@ def test_where_selects_runs(cube: xr.Dataset, wanted: dict[str, Any], runs: int)
     assert len(chosen.percept.curves()) == 4 * runs
 
 
+def test_a_run_goes_by_the_beginning_of_its_key(cube: xr.Dataset) -> None:
+    first, *others = cube["run"].values.tolist()
+    assert not any(other.startswith(first[:12]) for other in others)
+    for part in (first, first[:12]):
+        assert cube.percept.where(run=part)["run"].values.tolist() == [first]
+    shared = next(c for c in "0123456789abcdef" if sum(key.startswith(c) for key in (first, *others)) > 1)
+    with pytest.raises(QueryError, match=f"run={shared}: begins several; there is {shared}"):
+        cube.percept.where(run=shared)
+    with pytest.raises(QueryError, match=f"run=none: not in this cube; there is {min(first, *others)[:12]}, "):
+        cube.percept.where(run="none")
+
+
 @pytest.mark.parametrize(
     ("ask", "message"),
     [

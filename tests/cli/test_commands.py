@@ -129,6 +129,11 @@ def test_cube_commands_on_a_real_store(suffix: str, tmp_path: Path) -> None:
     assert [(r["recipe"], r["generator"], r["status"]) for r in runs] == [("baseline", "bicubic", "ok")]
     table = percept("cube", "query", "generator=bicubic", "--store", store, "--by", "image").stdout.splitlines()
     assert len(table) == 3
+    (header, listed) = percept("cube", "ls", "--store", store).stdout.splitlines()
+    assert "reason" not in header.split()  # nothing failed, and no column stands empty
+    assert len(listed.split()) == len(header.split())
+    one = percept("cube", "query", f"run={listed.split()[0]}", "--store", store).stdout.splitlines()
+    assert len(one) == 3
     assert percept("cube", "export", str(out), "--store", store).returncode == 0
     assert "photos/astronaut" in out.read_text().replace("\\/", "/")  # pandas escapes slashes in JSON
     done = percept("cube", "report", "--store", store, "--out", str(tmp_path / "r.html"))

@@ -10,6 +10,8 @@ import click
 from percept.cli.outcome import say, tell_damage
 from percept.cli.output import json_option, print_json, print_table, store_option
 
+_SHOWN = {"run": 12, "created": 19}  # characters
+
 
 @click.group()
 def cube() -> None:
@@ -24,12 +26,7 @@ def list_runs(store: str, as_json: bool) -> None:
     from percept_store import open_cube
 
     frame = open_cube(store).percept.runs()
-    rows = frame.to_dict("records")
-    if as_json:
-        print_json(rows)
-    else:
-        shown = [{**row, "run": row["run"][:12], "created": row["created"][:19]} for row in rows]
-        print_table(shown, _columns(rows))
+    _print(frame.to_dict("records"), as_json)
 
 
 @cube.command()
@@ -39,13 +36,12 @@ def list_runs(store: str, as_json: bool) -> None:
 @store_option
 @json_option
 def query(where: tuple[str, ...], assessors: str, by: str, store: str, as_json: bool) -> None:
-    """Print mean scores of the runs that fit: percept cube query discriminator=none --by perceptual."""
+    """Print the scores of the runs that fit: percept cube query discriminator=none; with --by, their means."""
     from percept_store import open_cube
     from percept_store import query as ask
 
     frame = ask(open_cube(store), where=list(where), assessors=_split(assessors), by=_split(by))
-    rows: list[dict[Any, Any]] = frame.to_dict("records")
-    print_json(rows) if as_json else print_table(rows)
+    _print(frame.to_dict("records"), as_json)
 
 
 @cube.command()
@@ -93,10 +89,21 @@ def compact(store: str) -> None:
     say(f"{store}: ledger compacted")
 
 
-def _columns(rows: list[dict[Any, Any]]) -> list[str]:
-    """All but the reasons where nothing failed."""
-    failed = any(row["reason"] for row in rows)
-    return [key for key in (rows[0] if rows else {}) if key != "reason" or failed]
+def _print(rows: list[dict[Any, Any]], as_json: bool) -> None:
+    """All of it as JSON; for people the beginnings of keys and times, and no column in which nothing stands."""
+    if as_json:
+        print_json(rows)
+        return
+    shown = [{name: _brief(name, value) for name, value in row.items()} for row in rows]
+    print_table(shown, [name for name in (rows[0] if rows else {}) if any(not _absent(row[name]) for row in rows)])
+
+
+def _brief(name: str, value: Any) -> Any:
+    return value[: _SHOWN[name]] if name in _SHOWN else value
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value == "" or value != value  # only NaN is not what it is
 
 
 def _split(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from percept_store.errors import QueryError
 
 _NOT_FACTORS = frozenset(variable.name for variable in (*RUN_COORDINATES, *TEXTS))
 _SHOWN = 8
+KEY = 12  # characters of a run's key that tables show
 
 
 def factor_names(cube: xr.Dataset) -> list[str]:
@@ -72,7 +73,7 @@ def find_assessor(cube: xr.Dataset, name: str) -> int:
 
 
 def select_runs(cube: xr.Dataset, wanted: Mapping[str, Any]) -> xr.Dataset:
-    """The runs whose factors have the wanted values; a list stands for any of its values."""
+    """The runs whose factors have the wanted values; a list stands for any of its values, a run's key may be cut short."""
     chosen = np.ones(cube.sizes["run"], dtype=bool)
     for name, value in wanted.items():
         values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
@@ -82,6 +83,8 @@ def select_runs(cube: xr.Dataset, wanted: Mapping[str, Any]) -> xr.Dataset:
 
 def _matches(cube: xr.Dataset, name: str, value: Any) -> np.ndarray:
     held = plain(cube[name])
+    if name == "run":
+        return _begins(held, str(value))
     if name == "recipe":
         found = np.array([str(value) in recipes.split(", ") for recipes in plain(cube["recipes"])], dtype=bool)
     else:
@@ -89,6 +92,16 @@ def _matches(cube: xr.Dataset, name: str, value: Any) -> np.ndarray:
     if not found.any() and len(held):
         raise QueryError(f"{name}={value}: {_nearest(str(value), map(_word, dict.fromkeys(held.tolist())))}")
     return np.asarray(found, dtype=bool)
+
+
+def _begins(keys: np.ndarray, beginning: str) -> np.ndarray:
+    """The run of that key, or of the only key that begins so; tables show twelve characters."""
+    found = np.array([beginning != "" and key.startswith(beginning) for key in keys], dtype=bool)
+    if found.sum() == 1 or not len(keys):
+        return found
+    known = keys[found] if found.any() else keys
+    which = "begins several" if found.any() else "not in this cube"
+    raise QueryError(f"run={beginning}: {which}; there is {_listed(sorted(key[:KEY] for key in known))}")
 
 
 def _as_held(held: np.ndarray, value: Any) -> Any:
@@ -111,5 +124,8 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=3)
     if close:
         return f"not in this cube; did you mean {' or '.join(close)}?"
-    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"not in this cube; there is {shown}" if names else "not in this cube, which is empty"
+    return f"not in this cube; there is {_listed(names)}" if names else "not in this cube, which is empty"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
