@@ -187,7 +187,9 @@ def test_without_its_turn_the_discriminator_gets_no_gradient() -> None:
     assert made.adversarial is not None
     adversary = made.adversarial.adversary
     adversary.player.zero_grad()
-    pull, losses, value = adversary.meet(torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16), learn=False)
+    pull, losses, value = adversary.meet(
+        torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16), made.player.scaled, learn=False
+    )
     assert pull.abs().sum() > 0
     assert set(losses) == {"adversarial"}
     assert value == losses["adversarial"]
@@ -233,12 +235,11 @@ def spied(made: Trainer) -> dict[str, list[Tensor]]:
     seen: dict[str, list[Tensor]] = {}
     for name, side in (("generator", made.player), ("discriminator", made.adversarial.adversary.player)):
 
-        def step(losses: Any, name: str = name, side: Player = side, original: Any = side.step) -> bool:
+        def settle(move: bool, name: str = name, side: Player = side, original: Any = side.settle) -> None:
             seen[name] = [p.grad.clone() for p in side.parameters if p.grad is not None]
-            moved: bool = original(losses)
-            return moved
+            original(move)
 
-        side.step = step  # type: ignore[method-assign]  # a spy
+        side.settle = settle  # type: ignore[method-assign]  # a spy
     return seen
 
 

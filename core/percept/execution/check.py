@@ -90,11 +90,27 @@ def _optimize_problems(cell: Cell) -> Iterator[str]:
         spec = registry().find("fidelity_loss", config["use"]).spec
         assert isinstance(spec, FidelityLossSpec)
         yield from _too_small(cell, f"optimize.fidelity[{index}]", spec, patch)
+    yield from _rate_problems(cell)
     yield from _quality_problems(cell, patch)
     yield from _ground_truth_problems(cell, patch)
     yield from _adversarial_problems(cell, patch)
     if optimize["validate"] and not cell.config["data"].get("validate"):
         yield cell.problem("optimize.validate", "needs data.validate: the images that the best weights are chosen on")
+
+
+def _rate_problems(cell: Cell) -> Iterator[str]:
+    """What would train, but not as anybody means it."""
+    optimize = cell.config["optimize"]
+    if optimize["ema"] == 1:
+        yield cell.problem("optimize.ema", "1 would keep the weights of the first step for ever; it is below 1")
+    places = {"optimize": optimize, "optimize.adversarial": optimize["adversarial"] or {}}
+    for where, section in places.items():
+        betas = (section.get("optimizer") or {}).get("betas", (0.0, 0.0))
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            yield cell.problem(f"{where}.optimizer.betas", f"{betas} are not two numbers from 0 to below 1")
+        schedule = section.get("schedule") or {}
+        if schedule.get("use") == "multistep" and not schedule["milestones"]:
+            yield cell.problem(f"{where}.schedule", "multistep has no milestones, at which its rate would change")
 
 
 def _quality_problems(cell: Cell, patch: float) -> Iterator[str]:

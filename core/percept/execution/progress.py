@@ -46,6 +46,8 @@ class PlainProgress:
         now = time.monotonic()
         if event["event"] == "resumed":
             self._line(f"{task.label}: goes on from step {event['step']}")
+        if event["event"] == "note":
+            self.note(f"{task.label}: {event['text']}")
         if event["event"] != "step":
             return
         first, since = self._first.setdefault(task.key, (event["step"], now))
@@ -108,6 +110,8 @@ class BarProgress:
             bar.update(event["step"] - bar.n)
         elif event["event"] == "assessed":
             bar.set_postfix_str(f"assessing {event['number']}/{event['of']}")
+        elif event["event"] == "note":
+            self.note(f"{task.label}: {event['text']}")
 
     def ended(self, outcome: Outcome) -> None:
         self.finished += 1

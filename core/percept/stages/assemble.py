@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from percept.contracts import Assessor
 from percept.errors import ComponentError, InputError
 from percept.registry import registry
 from percept.specs import AssessorSpec, DiscriminatorSpec
@@ -105,9 +104,9 @@ def _terms(job: Job) -> list[Term]:
     names = labels([c["label"] or c["use"] for c in (*fidelity, *quality)] + (["rejected"] if negative else []))
     terms: list[Term] = []
     for name, c in zip(names, fidelity, strict=False):
-        terms.append(Fidelity(name, ramp_of(c["weight"]), _built(job, "fidelity_loss", c)))
+        terms.append(Fidelity(name, ramp_of(c["weight"]), _frozen(_built(job, "fidelity_loss", c))))
     for name, c in zip(names[len(fidelity) :], quality, strict=False):
-        spec, assessor = _spec(c), _judging(_built(job, "assessor", c))
+        spec, assessor = _spec(c), _frozen(_built(job, "assessor", c))
         terms.append(Quality(name, ramp_of(c["weight"]), assessor, spec.direction, spec.reference == "full"))
     if negative:
         terms.append(Rejected(names[-1], ramp_of(negative["weight"]), negative["mask"]))
@@ -121,11 +120,11 @@ def _built(job: Job, kind: Any, config: Config) -> Any:
     return built
 
 
-def _judging(assessor: Assessor) -> Assessor:
-    """An assessor whose own parameters stay as they are."""
-    if isinstance(assessor, nn.Module):
-        assessor.eval().requires_grad_(False)
-    return assessor
+def _frozen(metric: Any) -> Any:
+    """A metric whose own parameters stay as they are, and cost no gradients."""
+    if isinstance(metric, nn.Module):
+        metric.eval().requires_grad_(False)
+    return metric
 
 
 def _spec(config: Config) -> AssessorSpec:

@@ -20,22 +20,30 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "run", "train"]
 
 SAVE_SECONDS = 10.0
+SAVE_SHARE = 0.05  # of the time, at most
 
 
 def run(job: Job) -> None:
     """Train to the last step, resuming from the checkpoint if there is one, and leave the run's record.
 
-    Raises DivergedError if training does not stay finite, DataError or InputError if the recipe's data do not serve.
+    Raises DivergedError if training does not stay finite, after which the next try begins afresh; DataError or
+    InputError if the recipe's data do not serve.
     """
     from percept.stages.assemble import build_trainer, build_validation
     from percept.stages.curves import Curves
     from percept.stages.processes import together
     from percept.stages.record import record_run
+    from percept.training.guard import DivergedError
 
     with together(job) as job:
         trainer, validation = build_trainer(job), build_validation(job)
         curves = Curves(job.config["optimize"]["log-every"])
-        seconds = train(job, trainer, curves, validation)
+        try:
+            seconds = train(job, trainer, curves, validation)
+        except DivergedError:
+            if job.runtime.group.leads:
+                state_of(job).unlink(missing_ok=True)
+            raise
         if job.runtime.group.leads:
             weights = store_weights(job, trainer, validation)
             record_run(job, "ok", seconds=seconds, arrays=curves.arrays(), weights=weights)
@@ -59,6 +67,8 @@ def train(job: Job, trainer: Trainer, curves: Curves, validation: Validation | N
     path = state_of(job)
     earlier = 0.0
     state = load_state(path)
+    if state is None and path.exists():
+        job.emit({"event": "note", "text": f"{path}: a damaged checkpoint; begins afresh"})
     if state is not None:
         # The sums of a convolution depend on how it is split: go on with as many threads as before.
         torch.set_num_threads(state["threads"])
@@ -101,7 +111,7 @@ def store_weights(job: Job, trainer: Trainer, validation: Validation | None) -> 
 
 def _loop(job: Job, trainer: Trainer, curves: Curves, validation: Validation | None, save: Callable[[], None]) -> None:
     config, group = job.config["optimize"], job.runtime.group
-    steps, due = config["steps"], _due(config["checkpoint-every"])
+    steps, pace = config["steps"], _Pace(config["checkpoint-every"])
     while trainer.step < steps:
         curves.add(trainer.advance())
         if validation and validation.due(trainer.step, steps):
@@ -110,8 +120,8 @@ def _loop(job: Job, trainer: Trainer, curves: Curves, validation: Validation | N
             losses = curves.close_interval(trainer.step)
             job.emit({"event": "step", "step": trainer.step, "of": steps, "losses": losses})
         stop = trainer.step < steps and group.agree(job.stop.is_set(), job.runtime.device)
-        if group.leads and trainer.step < steps and (due(trainer.step) or stop):
-            save()
+        if group.leads and trainer.step < steps and (stop or pace.due(trainer.step)):
+            pace.take(save)
         if stop:
             raise StoppedError
 
@@ -121,17 +131,19 @@ def _validate(trainer: Trainer, curves: Curves, validation: Validation) -> None:
     curves.point(f"validate/{validation.label}", trainer.step, mean)
 
 
-def _due(every: int) -> Callable[[int], bool]:
-    """Whether to save now: every so many steps or, if `every` is 0, by the clock. No result depends on when."""
-    last = time.monotonic()
+class _Pace:
+    """When to save: every so many steps or, if `every` is 0, by the clock. No result depends on when."""
 
-    def due(step: int) -> bool:
-        nonlocal last
-        if every:
-            return step % every == 0
-        if time.monotonic() - last < SAVE_SECONDS:
-            return False
-        last = time.monotonic()
-        return True
+    def __init__(self, every: int) -> None:
+        self.every, self.last, self.wait = every, time.monotonic(), SAVE_SECONDS
 
-    return due
+    def due(self, step: int) -> bool:
+        """Whether to save after so many steps."""
+        return step % self.every == 0 if self.every else time.monotonic() - self.last >= self.wait
+
+    def take(self, save: Callable[[], None]) -> None:
+        """Save, and wait the longer for the next time the longer it took."""
+        started = time.monotonic()
+        save()
+        self.last = time.monotonic()
+        self.wait = max(SAVE_SECONDS, (self.last - started) / SAVE_SHARE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -41,10 +41,13 @@ class Adversary:
         self.penalties, self.smoothing, self.steps, self.every = tuple(penalties), smoothing, steps, every
         self.updates = 0
 
-    def meet(self, real: Tensor, output: Tensor, learn: bool, share: float = 1.0) -> tuple[Tensor, Losses, Tensor]:
+    def meet(
+        self, real: Tensor, output: Tensor, scaled: Callable[[Tensor], Tensor], learn: bool, share: float = 1.0
+    ) -> tuple[Tensor, Losses, Tensor]:
         """Real and restored (N, 3, H, W) → gradient of the generator's term at `output`, losses, the term itself.
 
-        With `learn` the discriminator's own gradient, times `share`, is added to what it has; nothing moves yet.
+        The gradient is that of the term as the generator's backward passes have it: `scaled`. With `learn` the
+        discriminator's own gradient, times `share`, is added to what it has; nothing moves yet.
         """
         network = self.player.network
         network.requires_grad_(learn)
@@ -53,26 +56,17 @@ class Adversary:
         real_logits = network(real).float() if learn or self.objective.needs_real else None
         fake_logits = network(fake).float()
         value = self.objective.generator(_detached(real_logits, fake_logits), fake_logits, self._mean)
-        (gradient,) = torch.autograd.grad(self.player.scaled(value), fake, retain_graph=learn)
+        (gradient,) = torch.autograd.grad(scaled(value), fake, retain_graph=learn)
         losses = {"adversarial": value.detach()}
         if learn and real_logits is not None:
             losses |= self._learn(real, fake.detach(), real_logits, fake_logits, share)
-        return self._unscaled(gradient), losses, value.detach()
+        return gradient, losses, value.detach()
 
-    def practise(self, real: Tensor, fake: Tensor) -> Losses:
-        """One update of the discriminator alone; one whose gradient is not finite is skipped."""
+    def practise(self, real: Tensor, fake: Tensor, share: float = 1.0) -> Losses:
+        """Real and restored → losses. Their gradient, times `share`, is added to what there is; nothing moves yet."""
         network = self.player.network
         network.requires_grad_(True)
-        self.player.zero_grad()
-        losses = self._learn(real, fake, network(real).float(), network(fake).float(), 1.0)
-        self.player.step([losses["discriminator"]])
-        self.updates += 1
-        return losses
-
-    def step(self, loss: Tensor) -> None:
-        """Move the discriminator by what `meet` has gathered, unless it is not finite."""
-        self.player.step([loss])
-        self.updates += 1
+        return self._learn(real, fake, network(real).float(), network(fake).float(), share)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that continuing needs."""
@@ -111,9 +105,6 @@ class Adversary:
         group = self.player.group
         drawn = torch.rand(count * group.size, generator=self.rng)
         return drawn[group.share(len(drawn))]
-
-    def _unscaled(self, gradient: Tensor) -> Tensor:
-        return gradient if self.player.scaler is None else gradient / self.player.scaler.get_scale()
 
 
 def _detached(real_logits: Tensor | None, fake_logits: Tensor) -> Tensor:

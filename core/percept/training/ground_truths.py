@@ -48,8 +48,9 @@ class GroundTruths:
     def best(self, patches: Tensor) -> int:
         """Which of the patches (N, 3, h, w) of one place is the best. Raises DataError if Q is finite for none."""
         assert self.quality is not None
-        scores = self.quality(patches).nan_to_num(nan=-torch.inf)
-        if not bool(torch.isfinite(scores).any()):
+        scores = self.quality(patches)
+        scores = torch.where(scores.isfinite(), scores, -torch.inf)
+        if not bool(scores.isfinite().any()):
             raise DataError("optimize.ground-truth: the assessor has no score for any of a patch's ground truths")
         return int(scores.argmax())
 

@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from percept.errors import InputError
@@ -40,7 +41,8 @@ def add_adapters(network: nn.Module, rank: int, alpha: float, targets: list[str]
 
     targets   patterns of layers' names, `*` for anything: `body.*`, `*.attn.qkv`
 
-    Returns the names. Raises InputError if a pattern fits no layer, naming some that there are.
+    Batch norms are frozen with their statistics. Returns the names. Raises InputError if a pattern fits no layer,
+    naming some that there are, or one whose weight has another place as well, which its update would move, too.
     """
     layers = dict(adaptable(network))
     chosen = [name for name in layers if any(fnmatch(name, pattern) for pattern in targets)]
@@ -50,7 +52,11 @@ def add_adapters(network: nn.Module, rank: int, alpha: float, targets: list[str]
             raise InputError(
                 f"optimize.lora.targets: {pattern} fits no convolution or linear layer; there are {some}, …"
             )
+    _require_own_weights(network, chosen)
     network.requires_grad_(False)
+    for layer in network.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eval()
     for name in chosen:
         parametrize.register_parametrization(layers[name], "weight", LowRank(layers[name].weight, rank, alpha))  # type: ignore[arg-type]  # the weight of such a layer is a Tensor
     return chosen
@@ -61,6 +67,16 @@ def adaptable(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, layer in network.named_modules():
         if isinstance(layer, _LAYERS) and not parametrize.is_parametrized(layer, "weight"):
             yield name, layer
+
+
+def _require_own_weights(network: nn.Module, chosen: list[str]) -> None:
+    places: dict[int, list[str]] = {}
+    for name, weight in network.named_parameters(remove_duplicate=False):
+        places.setdefault(id(weight), []).append(name)
+    for names in places.values():
+        shared = [name for name in names if name.removesuffix(".weight") in chosen]
+        if shared and len(names) > 1:
+            raise InputError(f"optimize.lora.targets: {' and '.join(names)} are one weight; name other layers")
 
 
 def adapters_of(network: nn.Module) -> dict[str, Tensor]:

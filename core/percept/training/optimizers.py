@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -40,6 +41,8 @@ def build_schedule(optimizer: torch.optim.Optimizer, config: Mapping[str, Any], 
     warm_up = min(config["warm-up"], steps - 1)
     if not warm_up:
         return _schedule(optimizer, config, steps)
+    if config["use"] == "multistep":  # whose milestones are steps of the training, not of what follows the warm-up
+        config = {**config, "milestones": [max(1, step - warm_up) for step in config["milestones"]]}
     # From 1/warm-up of the rate, not from nothing: the first step counts as well.
     rising = LinearLR(optimizer, start_factor=1 / (warm_up + 1), total_iters=warm_up)
     return SequentialLR(optimizer, [rising, _schedule(optimizer, config, steps - warm_up)], [warm_up])
@@ -50,13 +53,14 @@ def _schedule(optimizer: torch.optim.Optimizer, config: Mapping[str, Any], steps
         case "cosine":
             return CosineAnnealingLR(optimizer, T_max=steps, eta_min=config["floor"])
         case "cosine-restarts":
+            # Rounded up: a period that begins in the last steps would end the training at the full rate.
             return CosineAnnealingWarmRestarts(
-                optimizer, T_0=max(1, steps // config["periods"]), eta_min=config["floor"]
+                optimizer, T_0=math.ceil(steps / config["periods"]), eta_min=config["floor"]
             )
         case "multistep":
             return MultiStepLR(optimizer, milestones=config["milestones"], gamma=config["gamma"])
         case "one-cycle":
-            rates = [group["lr"] for group in optimizer.param_groups]
+            rates = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]  # before any warm-up
             # Momentum stays as the recipe gives it: cycling it as well is a separate choice.
             return OneCycleLR(optimizer, max_lr=rates, total_steps=steps + 1, cycle_momentum=False)
         case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ class Player:
         self.network, self.optimizer, self.schedule = network, optimizer, schedule
         self.clip, self.scaler, self.group = clip, scaler, group
         self.parameters = [p for p in network.parameters() if p.requires_grad]
+        self._norm = torch.zeros(())
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -44,8 +45,8 @@ class Player:
         """A loss as its backward pass needs it."""
         return value if self.scaler is None else self.scaler.scale(value)
 
-    def step(self, losses: Sequence[Tensor]) -> bool:
-        """Move the weights, unless a loss or a gradient is not finite; says whether they moved.
+    def gather(self, losses: Sequence[Tensor]) -> Tensor:
+        """Make the gradients what they are of all processes, unscaled; → a scalar, finite if they and the losses are.
 
         A finite loss can have a gradient that is not.
         """
@@ -53,13 +54,15 @@ class Player:
         self.group.average(gradients)
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
-        finite = bool(torch.isfinite(norm + sum(loss.detach() for loss in self._common(losses))))
-        if finite:
-            self._move(norm)
+        self._norm = nn.utils.get_total_norm(gradients, error_if_nonfinite=False)
+        return self._norm + sum(loss.detach() for loss in self._common(losses))
+
+    def settle(self, move: bool) -> None:
+        """Move the weights by what was gathered, or leave them; the scaler learns from it either way."""
+        if move:
+            self._move()
         if self.scaler is not None:
             self.scaler.update()
-        return finite
 
     def turn(self) -> None:
         """The schedule's next step, also where the optimiser's was skipped, of which torch would warn."""
@@ -86,9 +89,9 @@ class Player:
         if self.scaler is not None:
             self.scaler.load_state_dict(state["scaler"])
 
-    def _move(self, norm: Tensor) -> None:
+    def _move(self) -> None:
         if self.clip:
-            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, norm)
+            nn.utils.clip_grads_with_norm_(self.parameters, self.clip, self._norm)
         if self.scaler is None:
             self.optimizer.step()
         else:
@@ -100,3 +103,23 @@ class Player:
             losses = [loss.detach().clone() for loss in losses]
             self.group.average(losses)
         return losses
+
+
+class Verdict(NamedTuple):
+    """What came of a step: `fine`, everything was finite and moved; `excused`, a scaler may be why it was not."""
+
+    fine: bool
+    excused: bool
+
+
+def move_together(sides: Sequence[tuple[Player, Sequence[Tensor]]]) -> Verdict:
+    """Move every player by the gradients that it has, or none: where anything of one, of its losses too, is not finite.
+
+    One that moved against another's spoilt batch would be a trace of a step that is skipped.
+    """
+    found = [player.gather(losses) for player, losses in sides]
+    fine = bool(torch.stack(found).sum().isfinite())  # the one time in a step that a GPU is waited for
+    for player, _ in sides:
+        player.settle(fine)
+    spoilt = [player for (player, _), value in zip(sides, found, strict=True) if not (fine or value.isfinite())]
+    return Verdict(fine, excused=not fine and all(player.overflows for player in spoilt))

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from percept.training.adversary import Adversary
 from percept.training.batch import Batch
 from percept.training.guard import Guard
-from percept.training.player import Player
+from percept.training.player import Player, Verdict, move_together
 from percept.training.ramps import Ramp
 from percept.training.runtime import Runtime
 from percept.training.sampler import Sampler
@@ -37,7 +37,7 @@ class Trainer:
 
     `step` counts the steps that were taken. Each step: practice of the discriminator, if it has several updates; then
     `accumulate` batches go through generator and discriminator, and both are updated at once from what these gave;
-    schedules; moving average. Whatever is not finite is skipped.
+    schedules; moving average. A step of which anything is not finite, on either side, moves neither.
     """
 
     def __init__(
@@ -70,17 +70,13 @@ class Trainer:
         self.guard.remember()
         adversarial = self.adversarial if self._adversary_at_work() else None
         losses: Losses = {}
-        practised: Losses = {}
-        if adversarial:
-            practised = self._practise(adversarial.adversary)
-            adversarial.adversary.player.zero_grad()
-        self.player.zero_grad()
-        totals = [self._batch(adversarial, losses) for _ in range(self.accumulate)]
+        verdict = Verdict(fine=True, excused=False)
         if adversarial and self._learns(adversarial.adversary):
-            adversarial.adversary.step(losses["discriminator"])
-        losses = {**practised, **losses}
+            verdict = self._practise(adversarial.adversary, losses)
+        if verdict.fine:
+            verdict = self._meet(adversarial, losses)
         self.runtime.group.average(list(losses.values()))
-        self._finish(totals, losses)
+        self._finish(verdict, losses)
         return losses
 
     def state_dict(self) -> dict[str, Any]:
@@ -137,16 +133,42 @@ class Trainer:
         moved = (None if images is None else self.runtime.move(images) for images in self.sampler.next())
         return Batch(*moved)  # type: ignore[arg-type]  # a batch has images or nothing
 
-    def _practise(self, adversary: Adversary) -> Losses:
-        """The discriminator's updates before the one that it shares with the generator; their last losses."""
-        losses: Losses = {}
-        for _ in range(adversary.steps - 1 if self._learns(adversary) else 0):
-            batch = self._next()
-            with self.runtime.autocast():
-                with torch.no_grad():
-                    output = self.generator(batch.degraded).float()
-                losses |= adversary.practise(batch.target, output)
-        return losses
+    def _practise(self, adversary: Adversary, losses: Losses) -> Verdict:
+        """The discriminator's updates before the one that it shares with the generator, until one is not finite."""
+        for _ in range(adversary.steps - 1):
+            adversary.player.zero_grad()
+            found: Losses = {}
+            for _ in range(self.accumulate):
+                self._exercise(adversary, found)
+            losses |= found
+            adversary.updates += 1
+            verdict = move_together([(adversary.player, [found["discriminator"]])])
+            if not verdict.fine:
+                return verdict
+        return Verdict(fine=True, excused=False)
+
+    def _exercise(self, adversary: Adversary, losses: Losses) -> None:
+        batch, share = self._next(), 1 / self.accumulate
+        with self.runtime.autocast():
+            with torch.no_grad():
+                output = self.generator(batch.degraded).float()
+            found = adversary.practise(batch.target, output, share)
+        for name, loss in found.items():
+            _note(losses, name, loss * share)
+
+    def _meet(self, adversarial: Adversarial | None, losses: Losses) -> Verdict:
+        """The generator's update and, if it is its turn, the discriminator's, from one look at the same batches."""
+        found: Losses = {}
+        self.player.zero_grad()
+        if adversarial:
+            adversarial.adversary.player.zero_grad()
+        totals: Sequence[Tensor] = [self._batch(adversarial, found) for _ in range(self.accumulate)]
+        losses |= found
+        sides = [(self.player, totals)]
+        if adversarial and self._learns(adversarial.adversary):
+            adversarial.adversary.updates += 1
+            sides.append((adversarial.adversary.player, [found["discriminator"]]))
+        return move_together(sides)
 
     def _batch(self, adversarial: Adversarial | None, losses: Losses) -> Tensor:
         """Add one batch's gradients to what there is; returns the whole objective's value."""
@@ -162,27 +184,28 @@ class Trainer:
             total = total + term.weight.at(self.step) * value
         roots, gradients = _roots(total, self.player.scaled(total * share))
         if adversarial:
-            pull, value = self._meet(adversarial, batch.target, output, losses)
-            roots, gradients = [*roots, output], [*gradients, self.player.scaled(pull * share)]
+            pull, value = self._pull(adversarial, batch.target, output, losses)
+            roots, gradients = [*roots, output], [*gradients, pull * share]
             total = total.detach() + value
         torch.autograd.backward(roots, gradients)
         return total.detach()
 
-    def _meet(self, adversarial: Adversarial, real: Tensor, output: Tensor, losses: Losses) -> tuple[Tensor, Tensor]:
+    def _pull(self, adversarial: Adversarial, real: Tensor, output: Tensor, losses: Losses) -> tuple[Tensor, Tensor]:
+        """The adversarial term's gradient at the output, scaled as the generator's passes are, and its value."""
         adversary, weight, share = adversarial.adversary, adversarial.weight.at(self.step), 1 / self.accumulate
         with self.runtime.autocast():
-            gradient, found, value = adversary.meet(real, output, self._learns(adversary), share)
+            gradient, found, value = adversary.meet(real, output, self.player.scaled, self._learns(adversary), share)
         for name, loss in found.items():
             _note(losses, name, loss * share)
         return weight * gradient, weight * value
 
-    def _finish(self, totals: Sequence[Tensor], losses: Losses) -> None:
-        if self.player.step(totals):
+    def _finish(self, verdict: Verdict, losses: Losses) -> None:
+        if verdict.fine:
             self.guard.passed()
             if self.ema is not None:
                 self.ema.update_parameters(self.generator)
         else:
-            self.guard.skip(self.step + 1, losses, counts=not self.player.overflows)
+            self.guard.skip(self.step + 1, losses, counts=not verdict.excused)
         self.player.turn()
         if self.adversarial and self._adversary_at_work():
             self.adversarial.adversary.player.turn()

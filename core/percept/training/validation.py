@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,13 +56,11 @@ class Validation:
         Leaves torch's random numbers as they were: how often one looks changes no training. Raises PerceptError where a
         score is not finite, naming the image.
         """
-        was_training = network.training
-        network.eval()
-        with torch.random.fork_rng(devices={p.device.index for p in network.parameters() if p.is_cuda}):
+        devices = {p.device.index for p in network.parameters() if p.is_cuda}
+        with in_evaluation(network), torch.random.fork_rng(devices=devices):
             mine = range(self.group.rank, len(self.dataset), self.group.size)
             own = {index: self._one(network, index) for index in mine}
         scores = self.group.everyones(own, len(self.dataset), self.device)
-        network.train(was_training)
         mean = math.fsum(scores) / len(scores)
         if math.isnan(self.best_mean) or (mean > self.best_mean if self.higher else mean < self.best_mean):
             self.best = {name: value.detach().cpu().clone() for name, value in merged(network).items()}
@@ -85,3 +84,15 @@ class Validation:
         if not math.isfinite(value):
             raise PerceptError(f"optimize.validate: {self.label} of {sample.id} is {value}; choose another assessor")
         return value
+
+
+@contextlib.contextmanager
+def in_evaluation(network: nn.Module) -> Iterator[None]:
+    """Within, the network is in evaluation; after, each of its layers is as it was, frozen ones frozen."""
+    modes = [(layer, layer.training) for layer in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for layer, training in modes:
+            layer.training = training

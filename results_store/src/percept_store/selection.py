@@ -73,7 +73,7 @@ def find_assessor(cube: xr.Dataset, name: str) -> int:
 
 
 def select_runs(cube: xr.Dataset, wanted: Mapping[str, Any]) -> xr.Dataset:
-    """The runs whose factors have the wanted values; a list stands for any of its values, a run's key may be cut short."""
+    """The runs whose factors have the wanted values, a list for any of its values; `run` may be a key's beginning."""
     chosen = np.ones(cube.sizes["run"], dtype=bool)
     for name, value in wanted.items():
         values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]

@@ -19,7 +19,7 @@ class PatchDiscriminator(nn.Module):
     channels   width of the first layer; it doubles up to eightfold
     layers     convolutions of stride 2; 3 gives 70×70 pixels and H/8, 1 to 5 give 16, 34, 70, 142, 286
     norm       `spectral`: every convolution divided by its largest singular value (Miyato et al., arXiv:1802.05957,
-               one power iteration a training step); `batch` as in the paper; `instance`; `none`
+               one power iteration each forward pass in training); `batch` as in the paper; `instance`; `none`
 
     Images are mapped to [-1, 1] first, as in the paper. `backbone` is all before the last convolution, `head` that
     convolution. 2.76 M parameters by default.

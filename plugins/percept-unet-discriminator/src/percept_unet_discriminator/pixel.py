@@ -26,7 +26,7 @@ class UNetDiscriminator(nn.Module):
 
     channels  width at full size; it doubles with each halving up to eightfold
     norm      `spectral`: every convolution but the first and the last divided by its largest singular value (Miyato
-              et al., arXiv:1802.05957, one power iteration a training step); `none`
+              et al., arXiv:1802.05957, one power iteration each forward in training); `none`
 
     `backbone`: four convolutions, (N, 3, H, W) → (N, 8·channels, H/8, W/8), rounded up. 4,376,897 parameters by
     default. Sides that are no multiple of 8 are filled up with copies of their last row or column, the logits cropped.
