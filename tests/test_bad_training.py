@@ -156,6 +156,22 @@ def test_one_ground_truth_leaves_nothing_to_choose(tmp_path: Path) -> None:
     assert line.endswith("'photos' has one ground truth an image: data.train needs a dataset of groups")
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("ema: 1", "optimize.ema: 1 would keep the weights of the first step for ever; it is below 1"),
+        ("optimizer: {betas: [0.9, 1]}", "optimize.optimizer.betas: [0.9, 1.0] are not two numbers from 0 to below 1"),
+        ("optimizer: {betas: [0.9, 0.9, 0.9]}", "betas: [0.9, 0.9, 0.9] are not two numbers from 0 to below 1"),
+        ("schedule: multistep", "optimize.schedule: multistep has no milestones, at which its rate would change"),
+    ],
+)
+def test_what_nobody_means_is_refused(asked: str, told: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, RECIPE.replace("  patch: 48", f"  patch: 48\n  {asked}")).endswith(told)
+    if not asked.startswith("ema"):
+        own = RECIPE.replace("channels: 8}}", f"channels: 8}}, {asked}}}")
+        assert "optimize.adversarial." in refused(tmp_path, own)
+
+
 def test_validation_needs_images(tmp_path: Path) -> None:
     line = refused(tmp_path, RECIPE.replace("  patch: 48", "  patch: 48\n  validate: {with: psnr, every: 1}"))
     assert line.endswith("optimize.validate: needs data.validate: the images that the best weights are chosen on")

@@ -92,6 +92,17 @@ def test_amo_decides_patch_by_patch() -> None:
     assert (brightness(batch.degraded) < 0.5).any()
 
 
+@pytest.mark.parametrize("infinite", [torch.inf, -torch.inf, torch.nan])
+def test_amo_passes_over_what_has_no_finite_score(infinite: float) -> None:
+    def told(images: Tensor) -> Tensor:
+        return torch.tensor([infinite, 1.0, 2.0])[: len(images)]
+
+    truths = GroundTruths("amo", told)
+    assert truths.best(torch.rand(3, 3, 8, 8)) == 2
+    with pytest.raises(DataError, match="no score for any of a patch's ground truths"):
+        truths.best(torch.rand(1, 3, 8, 8))
+
+
 def test_a_judge_that_says_nothing_finite_is_told() -> None:
     truths = GroundTruths("sma", lambda images: brightness(images) * float("nan"))
     with pytest.raises(DataError, match="scores of some ground truths are not finite"):

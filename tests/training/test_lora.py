@@ -114,3 +114,26 @@ def test_an_adapter_that_does_not_fit_says_why() -> None:
         merge_adapters(other, {k: v for k, v in saved.items() if k.startswith("0")}, "x")
     with pytest.raises(InputError, match=r"^x: holds no low-rank update of 0"):
         merge_adapters(base, base.state_dict(), "x")
+
+
+def test_statistics_of_batch_norms_stay() -> None:
+    made = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3)).train()
+    before = copy.deepcopy(made)
+    add_adapters(made, 1, 1.0, ["*"])
+    for _ in range(5):
+        made(torch.rand(2, 3, 12, 12) + 3)
+    merge_adapters(before, adapters_of(made), "a.safetensors")
+    inputs = torch.rand(2, 3, 12, 12)
+    torch.testing.assert_close(before.eval()(inputs), made(inputs))
+    assert made[0].training
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_weight_of_two_places_is_refused(layers: int) -> None:
+    """One layer used twice, or two layers with one weight."""
+    first, second = nn.Linear(4, 4), nn.Linear(4, 4)
+    second.weight = first.weight
+    made = nn.Sequential(first, first if layers == 1 else second, nn.Linear(4, 4))
+    with pytest.raises(InputError, match=r"^optimize.lora.targets: 0.weight and 1.weight are one weight; name other"):
+        add_adapters(made, 1, 1.0, ["*"])
+    assert add_adapters(made, 1, 1.0, ["2"]) == ["2"]

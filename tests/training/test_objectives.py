@@ -108,3 +108,20 @@ def test_schema_offers_what_the_engine_has() -> None:
     assert SCHEDULES == optimize_schema.SCHEDULES
     assert get_args(Rule) == optimize_schema.GROUND_TRUTHS
     assert tuple(n for n, o in OBJECTIVES.items() if o.smoothing) == optimize_schema.SMOOTHED
+
+
+class Square(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.square().sum(dim=(1, 2, 3), keepdim=True) / 2
+
+
+def test_r1_looks_at_real_images_alone() -> None:
+    # The gradient of ½‖x‖² is x.
+    real, fake = torch.rand(4, 3, 5, 5), torch.rand(4, 3, 5, 5)
+    assert r1(Square(), real, fake, torch.rand).item() == pytest.approx(real.square().sum().item() / 4 / 2, rel=1e-5)
+
+
+def test_gradient_penalty_looks_between_the_two() -> None:
+    real, fake = torch.zeros(2, 3, 5, 5), torch.ones(2, 3, 5, 5)
+    quarter = gradient_penalty(Square(), real, fake, lambda count: torch.full((count,), 0.25))
+    assert quarter.item() == pytest.approx((0.25 * math.sqrt(75) - 1) ** 2, rel=1e-4)

@@ -1,139 +1,24 @@
 from __future__ import annotations
 
 import copy
+import random
 from typing import Any
 
 import pytest
 import torch
-from percept.contracts import Sample
-from percept.errors import DataError
-from percept.training.adversary import Adversary
-from percept.training.averaging import averaged
+from percept.training.batch import Batch
 from percept.training.degrade import Chain
 from percept.training.guard import LIMIT, DivergedError
 from percept.training.objectives import OBJECTIVES
-from percept.training.optimizers import SCHEDULES, build_optimizer, build_schedule
 from percept.training.patches import PatchSampler
 from percept.training.penalties import Penalty, gradient_penalty, r1
 from percept.training.player import Player
-from percept.training.ramps import Ramp
 from percept.training.runtime import Runtime
-from percept.training.terms import Fidelity, labels
-from percept.training.trainer import Adversarial, Trainer
+from percept.training.terms import labels
+from percept.training.trainer import Trainer
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-ADAM = {"use": "adam", "lr": 1e-3, "betas": [0.9, 0.99], "weight-decay": 0.0, "momentum": 0.9}
-COSINE = {"use": "cosine", "milestones": [], "gamma": 0.5, "floor": 0.0, "periods": 4, "warm-up": 0}
-STEPS = 12
-ONE = Ramp(1.0, 1.0)
-
-
-class Photos:
-    """Two pictures of random blobs; the sampler needs no more of a dataset."""
-
-    def __init__(self, *sizes: tuple[int, int]) -> None:
-        rng = torch.Generator().manual_seed(0)
-        self.ids = [f"p{i}" for i in range(len(sizes))]
-        self.images = [torch.rand(3, *size, generator=rng) for size in sizes]
-
-    def fingerprint(self) -> str:
-        return "0"
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, index: int) -> Sample:
-        return Sample(self.ids[index], self.images[index])
-
-
-class Halve:
-    scale = 2
-
-    def __call__(self, target: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        return nn.functional.avg_pool2d(target, 2)
-
-
-class Noise:
-    scale = 1
-
-    def __call__(self, target: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        return target + 0.1 * torch.randn(target.shape, generator=rng)
-
-
-def l1(output: Tensor, target: Tensor) -> Tensor:
-    return (output - target).abs().mean(dim=(1, 2, 3))
-
-
-class Doomed(nn.Module):
-    """A loss that is NaN in the steps of `bad`."""
-
-    def __init__(self, bad: set[int]) -> None:
-        super().__init__()
-        self.bad, self.calls = bad, 0
-
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        self.calls += 1
-        return l1(output, target) * (float("nan") if self.calls in self.bad else 1.0)
-
-
-def generator(norm: bool = True) -> nn.Module:
-    middle = nn.BatchNorm2d(8) if norm else nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), middle, nn.ReLU(), nn.Conv2d(8, 12, 3, padding=1), nn.PixelShuffle(2)
-    )
-
-
-def discriminator() -> nn.Module:
-    return nn.Sequential(
-        spectral_norm(nn.Conv2d(3, 8, 4, 2, 1)), nn.BatchNorm2d(8), nn.LeakyReLU(0.2), nn.Conv2d(8, 1, 3)
-    )
-
-
-def player(network: nn.Module, optimizer: Any = ADAM, **more: Any) -> Player:
-    adam = build_optimizer(network.parameters(), optimizer)
-    return Player(network, adam, build_schedule(adam, COSINE, STEPS), **more)
-
-
-def trainer(
-    objective: str | None = None,
-    loss: Any = l1,
-    starts_at: int = 0,
-    ema: float = 0.0,
-    optimizer: Any = ADAM,
-    accumulate: int = 1,
-    batch: int = 4,
-    clip: float = 0.0,
-    make: Any = generator,
-    **adversary: Any,
-) -> Trainer:
-    torch.manual_seed(0)
-    runtime = Runtime(torch.device("cpu"), torch.float32, 1, True)
-    made = make()
-    sampler = PatchSampler(Photos((20, 30), (33, 17)), Chain([Halve()], False), 16, batch, True, seed=3)
-    adversarial = None
-    if objective:
-        rng = torch.Generator().manual_seed(5)
-        penalties = [Penalty("gradient-penalty", gradient_penalty, 10.0)] if objective == "wgan-gp" else []
-        given = {"penalties": penalties, **adversary}
-        opponent = Adversary(player(discriminator(), clip=clip), OBJECTIVES[objective], rng, **given)
-        adversarial = Adversarial(opponent, Ramp(0.1, 0.1), starts_at)
-    average = averaged(made, ema) if ema else None
-    side = player(made, optimizer, clip=clip)
-    return Trainer(runtime, side, sampler, [Fidelity("l1", ONE, loss)], adversarial, average, accumulate)
-
-
-def critic_of(made: Trainer) -> nn.Module:
-    assert made.adversarial is not None
-    return made.adversarial.adversary.player.network
-
-
-def weights(made: Trainer) -> dict[str, Tensor]:
-    return {k: v.clone() for k, v in made.generator.state_dict().items()}
-
-
-def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
-    return all(torch.equal(one[key], two[key]) for key in one)
+from tests.training.parts import ADAM, STEPS, Doomed, Noise, Photos, critic_of, generator, l1, same, trainer, weights
 
 
 @pytest.mark.parametrize("objective", [None, "vanilla", "hinge", "lsgan", "wgan-gp", "relativistic"])
@@ -169,6 +54,43 @@ def test_resumed_in_the_middle_ends_bit_equal(objective: str | None, tmp_path: A
     assert straight.ema is not None
     assert second.ema is not None
     assert same(straight.ema.state_dict(), second.ema.state_dict())
+
+
+def dropping() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.Dropout(0.5), nn.Conv2d(3, 3, 3, padding=1))
+
+
+def random_one() -> Trainer:
+    """Everything that draws: dropout, noise on each batch, points between real and restored; a lazy penalty counts."""
+    penalties = [Penalty("gradient-penalty", gradient_penalty, 10.0, every=3)]
+    made = trainer("wgan-gp", make=dropping, penalties=penalties, loss=Doomed({2, 3}), steps=2)
+    made.sampler = PatchSampler(Photos((20, 30), (33, 17)), Chain([Noise()], True), 16, 4, True, seed=3)
+    return made
+
+
+def test_resumed_it_draws_and_counts_as_if_it_had_gone_on() -> None:
+    straight, first = random_one(), random_one()
+    torch.manual_seed(7)
+    random.seed(7)
+    for _ in range(3):
+        first.advance()
+    random.random()
+    state = copy.deepcopy(first.state_dict())
+    following = random.random()
+    torch.manual_seed(7)
+    for _ in range(7):
+        straight.advance()
+    torch.manual_seed(99)
+    random.seed(99)
+    second = random_one()
+    second.load_state_dict(state)
+    assert random.random() == following
+    assert (second.guard.in_a_row, second.guard.skipped) == (2, 2)
+    second.terms[0].loss.calls = 3  # type: ignore[attr-defined]  # the loss of `trainer`, which has no state of its own
+    while second.step < 7:
+        second.advance()
+    assert same(weights(straight), weights(second))
+    assert same(critic_of(straight).state_dict(), critic_of(second).state_dict())
 
 
 def test_warm_up_leaves_the_discriminator_alone() -> None:
@@ -251,6 +173,20 @@ def test_accumulated_batches_are_one_large_batch() -> None:
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("updates", [1, 3])
+def test_accumulated_batches_are_one_large_batch_to_the_discriminator(updates: int) -> None:
+    whole, halves = (
+        trainer("lsgan", batch=b, accumulate=a, make=lambda: generator(norm=False), steps=updates, smoothing=0.1)
+        for b, a in ((4, 1), (2, 2))
+    )
+    for made in (whole, halves):
+        replace_norms(critic_of(made))
+        made.advance()
+    for of in (critic_of, lambda made: made.generator):
+        for one, two in zip(of(whole).parameters(), of(halves).parameters(), strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-6)
+
+
 def test_clipping_bounds_the_whole_gradient() -> None:
     sgd = {**ADAM, "use": "sgd", "lr": 1.0, "momentum": 0.0}
     free, bounded = trainer(optimizer=sgd), trainer(optimizer=sgd, clip=0.01)
@@ -286,12 +222,40 @@ def test_lazy_penalty_comes_at_its_turns() -> None:
     assert ["r1" in made.advance() for _ in range(5)] == [True, False, True, False, True]
 
 
+def test_a_lazy_penalty_counts_as_often_as_it_would_come() -> None:
+    """A penalty of the sum of all weights has a gradient of 1: `every` times its weight is added to each."""
+    found = []
+    for penalties in ([], [Penalty("sum", sum_of_weights, 0.5, every=4)]):
+        made = trainer("hinge", penalties=penalties)
+        assert made.adversarial is not None
+        made.adversarial.adversary.practise(torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16))
+        found.append(critic_of(made)[3].weight.grad)  # type: ignore[index]  # a Sequential
+    torch.testing.assert_close(found[1], found[0] + 2.0)
+
+
+def sum_of_weights(network: nn.Module, *_: Any) -> Tensor:
+    return torch.stack([p.sum() for p in network.parameters()]).sum()
+
+
+def test_the_discriminators_schedule_begins_when_it_does() -> None:
+    made = trainer("vanilla", starts_at=3)
+    assert made.adversarial is not None
+    rates = []
+    for _ in range(5):
+        made.advance()
+        rates.append(made.adversarial.adversary.player.optimizer.param_groups[0]["lr"] / ADAM["lr"])
+    assert rates[:3] == [1.0, 1.0, 1.0]
+    assert 1.0 > rates[3] > rates[4]
+
+
 def test_nan_step_is_skipped_without_a_trace() -> None:
-    made = trainer(loss=Doomed({2}))
+    made = trainer(loss=Doomed({2}), ema=0.5)
     made.advance()
-    before = weights(made)
+    assert made.ema is not None
+    before, mean = weights(made), copy.deepcopy(made.ema.state_dict())
     made.advance()
     assert same(before, weights(made))
+    assert same(mean, made.ema.state_dict())
     assert made.guard.skipped == 1
     made.advance()
     assert not same(before, weights(made))
@@ -307,6 +271,48 @@ def test_ten_nan_steps_in_a_row_end_the_run() -> None:
             made.advance()
 
 
+def spoilt(images: Tensor, *_: Any) -> Tensor:
+    return images.sum() * float("nan")
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+def test_a_discriminator_that_is_not_finite_moves_neither_side_and_ends_the_run(updates: int) -> None:
+    bad = Penalty("bad", lambda network, real, fake, draw: spoilt(network(real)), 1.0)
+    made = trainer("vanilla", penalties=[bad], steps=updates)
+    before, critic = weights(made), copy.deepcopy(critic_of(made).state_dict())
+    made.advance()
+    assert made.guard.skipped == 1
+    assert same(before, weights(made))
+    assert same(critic, critic_of(made).state_dict())
+    with pytest.raises(DivergedError, match=r"10 steps in a row, up to step 10 \(.*bad nan\)"):
+        for _ in range(LIMIT):
+            made.advance()
+
+
+def test_a_generator_that_is_not_finite_leaves_the_discriminator_where_it_was() -> None:
+    made = trainer("vanilla", loss=Doomed({2}))
+    made.advance()
+    critic = copy.deepcopy(critic_of(made).state_dict())
+    made.advance()
+    assert same(critic, critic_of(made).state_dict())
+
+
+def test_one_spoilt_batch_leaves_the_statistics_of_the_discriminator_alone() -> None:
+    made = trainer("vanilla")
+    clean = made.sampler.next
+
+    def spoil(batch: Batch) -> Batch:
+        batch.target[0, 0, 0, 0] = torch.inf
+        return batch
+
+    made.sampler.next = lambda: spoil(clean())  # type: ignore[method-assign]  # once
+    made.advance()
+    made.sampler.next = clean  # type: ignore[method-assign]  # as it was
+    made.advance()
+    assert (made.guard.skipped, made.guard.in_a_row) == (1, 0)
+    assert all(value.isfinite().all() for value in critic_of(made).state_dict().values())
+
+
 def test_average_averages_parameters_and_copies_buffers() -> None:
     made = trainer(ema=0.5)
     made.advance()
@@ -317,76 +323,43 @@ def test_average_averages_parameters_and_copies_buffers() -> None:
     assert not torch.equal(mine["0.weight"], mean["0.weight"])
 
 
-def test_patches_are_aligned_and_of_equal_seed_equal() -> None:
-    chain = Chain([Halve()], stochastic=False)
-    one = PatchSampler(Photos((20, 30), (33, 17)), chain, 8, 5, True, seed=1)
-    two = PatchSampler(Photos((20, 30), (33, 17)), chain, 8, 5, True, seed=1)
-    for _ in range(5):
-        degraded, target, *_ = one.next()
-        assert degraded.shape == (5, 3, 4, 4)
-        assert torch.allclose(degraded, nn.functional.avg_pool2d(target, 2), atol=1e-6)
-        again = two.next()
-        assert torch.equal(degraded, again.degraded)
-        assert torch.equal(target, again.target)
-
-
-def test_stochastic_degradation_is_drawn_afresh() -> None:
-    sampler = PatchSampler(Photos((8, 8)), Chain([Noise()], stochastic=True), 8, 1, False, seed=1)
-    first, second = sampler.next(), sampler.next()
-    assert torch.equal(first.target, second.target)
-    assert not torch.equal(first.degraded, second.degraded)
-
-
-def test_image_smaller_than_the_patch_is_named() -> None:
-    with pytest.raises(DataError, match=r"^p1: 12×40 pixels, smaller than optimize.patch 16; lower it or leave"):
-        PatchSampler(Photos((20, 30), (40, 13)), Chain([Halve()], False), 16, 4, True, seed=0)
-
-
 def test_two_losses_of_one_name_keep_apart() -> None:
     assert labels(["l1", "ssim", "l1", "l1"]) == ["l1", "ssim", "l1-2", "l1-3"]
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_schedules_reach_their_last_step(schedule: str) -> None:
-    optimizer = build_optimizer(generator().parameters(), {**ADAM, "use": "sgd"})
-    made = build_schedule(optimizer, {**COSINE, "use": schedule, "milestones": [5], "periods": 2}, STEPS)
-    for _ in range(STEPS):
-        optimizer.step()
-        made.step()
-    rate = optimizer.param_groups[0]["lr"]
-    # The second of two periods has ended, and a third would begin.
-    expected = {"constant": 1e-3, "cosine": 0.0, "cosine-restarts": 1e-3, "multistep": 5e-4, "one-cycle": 4e-9}
-    assert rate == pytest.approx(expected[schedule], abs=1e-8)
+def in_float16(**more: Any) -> Trainer:
+    made = trainer("vanilla", **more)
+    made.runtime = Runtime(torch.device("cpu"), torch.float16, 1, True)
+    assert made.adversarial is not None
+    for side in (made.player, made.adversarial.adversary.player):
+        side.scaler = made.runtime.scaler()
+    return made
 
 
-def test_warm_up_rises_to_the_rate_and_hands_over() -> None:
-    optimizer = build_optimizer(generator().parameters(), {**ADAM, "use": "sgd"})
-    made = build_schedule(optimizer, {**COSINE, "warm-up": 4}, STEPS)
-    rates = []
-    for _ in range(STEPS):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        made.step()
-    assert rates[:5] == pytest.approx([2e-4, 4e-4, 6e-4, 8e-4, 1e-3])
-    assert rates[5:] == sorted(rates[5:], reverse=True)
+def test_float16_is_clipped_by_the_true_norm() -> None:
+    made = in_float16(optimizer={**ADAM, "use": "sgd", "lr": 1.0, "momentum": 0.0}, clip=0.01)
+    before = [p.detach().clone() for p in made.generator.parameters()]
+    made.advance()
+    moved = [(a - b).flatten() for a, b in zip(made.generator.parameters(), before, strict=True)]
+    assert torch.cat(moved).norm().item() == pytest.approx(0.01, rel=1e-2)
 
 
-def test_ramps_are_constant_outside_and_meet_in_the_middle() -> None:
-    for shape in ("linear", "cosine"):
-        ramp = Ramp(1.0, 3.0, steps=10, begins=5, shape=shape)
-        assert [ramp.at(step) for step in (0, 5, 10, 15, 99)] == pytest.approx([1.0, 1.0, 2.0, 3.0, 3.0])
+def test_the_generators_pull_does_not_depend_on_the_discriminators_scale() -> None:
+    """A confident discriminator's scale grows without end; the pull through it would overflow."""
+    made = in_float16()
+    assert made.adversarial is not None
+    scaler = made.adversarial.adversary.player.scaler
+    assert scaler is not None
+    made.advance()
+    scaler.update(2.0**60)
+    pull, _, _ = made.adversarial.adversary.meet(
+        torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16), made.player.scaled, learn=False
+    )
+    assert pull.isfinite().all()
 
 
 def test_float16_scales_its_gradients_and_resumes_bit_equal() -> None:
-    def made() -> Trainer:
-        trained = trainer("vanilla")
-        trained.runtime = Runtime(torch.device("cpu"), torch.float16, 1, True)
-        assert trained.adversarial is not None
-        for side in (trained.player, trained.adversarial.adversary.player):
-            side.scaler = trained.runtime.scaler()
-        return trained
-
-    straight, first, second = made(), made(), made()
+    straight, first, second = in_float16(), in_float16(), in_float16()
     before = weights(straight)
     for _ in range(6):
         straight.advance()

@@ -84,3 +84,17 @@ def test_looking_draws_no_random_numbers() -> None:
 def test_a_score_that_is_not_finite_names_its_image() -> None:
     with pytest.raises(PerceptError, match=r"^optimize.validate: l1 of a is nan"):
         validation(score=lambda output, target: float("nan")).look(Scaled(1.0), 1)
+
+
+def test_the_first_of_equals_stays() -> None:
+    made = validation()
+    for step in (3, 6, 9):
+        made.look(Scaled(1.5), step)
+    assert made.best_step == 3
+
+
+def test_a_frozen_layer_stays_frozen() -> None:
+    network = nn.Sequential(Scaled(1.0), nn.Dropout(0.5)).train()
+    network[0].eval()
+    validation().look(network, 3)
+    assert (network.training, network[0].training, network[1].training) == (True, False, True)

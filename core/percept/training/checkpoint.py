@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,11 @@ def load_state(path: Path) -> dict[str, Any] | None:
     """The state at `path`, or None if there is none that can be read: training then starts afresh."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, RuntimeError, EOFError, pickle.UnpicklingError):
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise
+    except Exception:  # reading half a pickle fails with whatever its bytes happen to ask for
         return None
     return state
 
