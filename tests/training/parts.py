@@ -114,7 +114,7 @@ def trainer(
         rng = torch.Generator().manual_seed(5)
         penalties = [Penalty("gradient-penalty", gradient_penalty, 10.0)] if objective == "wgan-gp" else []
         given = {"penalties": penalties, **adversary}
-        opponent = Adversary(player(discriminator(), clip=clip), OBJECTIVES[objective], rng, **given)
+        opponent = Adversary(player(discriminator(), optimizer, clip=clip), OBJECTIVES[objective], rng, **given)
         adversarial = Adversarial(opponent, Ramp(0.1, 0.1), starts_at)
     average = averaged(made, ema) if ema else None
     side = player(made, optimizer, clip=clip)
