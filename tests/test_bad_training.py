@@ -77,15 +77,38 @@ def test_checkpoint_of_another_depth_names_what_is_absent_and_what_is_foreign(tm
 
     torch.save(EDSR(8, 2).state_dict(), tmp_path / "deep.pth")
     reason = tried(tmp_path, from_file(tmp_path / "deep.pth"))
-    assert reason.startswith(
-        f"{tmp_path}/deep.pth: does not fit EDSR: body.1.weight (8, 8, 3, 3) is absent; body.1.bias "
-    )
-    assert "body.1.branch.0.weight (8, 8, 3, 3) is not in the network" in reason
+    assert reason.startswith(f"{tmp_path}/deep.pth: does not fit EDSR: body.1.weight (8, 8, 3, 3) is absent; ")
+    assert "body.1.branch.0.weight (8, 8, 3, 3) is not in the network; " in reason
 
 
 class Code:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (print, ("this pickle ran",))
+
+
+@pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(spoilt: float, tmp_path: Path) -> None:
+    from percept_edsr.edsr import EDSR
+
+    state = EDSR(8, 1).state_dict()
+    state["head.weight"][0, 0, 0, 0] = spoilt
+    torch.save(state, tmp_path / "bad.pth")
+    reason = tried(tmp_path, from_file(tmp_path / "bad.pth"))
+    assert reason == f"{tmp_path}/bad.pth: head.weight is not finite everywhere; take another checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "(it is empty)"),
+        (b"<!DOCTYPE html><title>404</title>", "(it begins with b'<!DOCTYPE html><title>40'); get the file itself"),
+        (b"version https://git-lfs", "(it begins with b'version https://git-lfs'); get the file itself"),
+    ],
+)
+def test_what_lies_in_a_checkpoints_place_is_named(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "x.pth").write_bytes(content)
+    reason = tried(tmp_path, from_file(tmp_path / "x.pth"))
+    assert reason == f"{tmp_path}/x.pth: not a checkpoint that can be read {told}"
 
 
 def test_a_pickle_that_wants_code_is_refused(tmp_path: Path) -> None:

@@ -112,6 +112,11 @@ def test_an_adapter_that_does_not_fit_says_why() -> None:
     other = nn.Sequential(nn.Conv2d(3, 8, 5))
     with pytest.raises(InputError, match=r"^x: 0 is 8×27, the network's weight is \(8, 3, 5, 5\)$"):
         merge_adapters(other, {k: v for k, v in saved.items() if k.startswith("0")}, "x")
+    for part, value in (("a", torch.zeros(3, 27)), ("b", torch.zeros(8)), ("scale", torch.zeros(5))):
+        with pytest.raises(InputError, match=r"^x: 0 is no low-rank update: its a, b and scale are \("):
+            merge_adapters(base, {**saved, f"0.lora_{part}": value}, "x")
+    with pytest.raises(InputError, match=r"^x: 0.lora_scale is not finite"):
+        merge_adapters(base, {**saved, "0.lora_scale": torch.tensor(torch.nan)}, "x")
     with pytest.raises(InputError, match=r"^x: holds no low-rank update of 0"):
         merge_adapters(base, base.state_dict(), "x")
 

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from percept.errors import InputError
+from percept.weights import require_finite
 
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 SHOWN = 5
@@ -104,6 +105,7 @@ def merged(network: nn.Module) -> dict[str, Tensor]:
 
 def merge_adapters(network: nn.Module, adapters: Mapping[str, Tensor], where: str) -> None:
     """Add saved updates to the weights of a network that has none. Raises InputError, naming a layer that it lacks."""
+    require_finite(adapters, where)
     layers = dict(adaptable(network))
     names = sorted({key.rpartition(".")[0] for key in adapters})
     with torch.no_grad():
@@ -115,6 +117,9 @@ def merge_adapters(network: nn.Module, adapters: Mapping[str, Tensor], where: st
             if name not in layers:
                 raise InputError(f"{where}: adapts {name}, which {type(network).__name__} does not have")
             weight: Tensor = layers[name].weight  # type: ignore[assignment]  # of such a layer
+            if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or scale.numel() != 1:
+                shapes = ", ".join(str(tuple(value.shape)) for value in (a, b, scale))
+                raise InputError(f"{where}: {name} is no low-rank update: its a, b and scale are {shapes}")
             if (b.shape[0], a.shape[1]) != (weight.shape[0], weight[0].numel()):
                 raise InputError(
                     f"{where}: {name} is {b.shape[0]}×{a.shape[1]}, the network's weight is {tuple(weight.shape)}"
