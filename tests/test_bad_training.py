@@ -13,6 +13,7 @@ import torch
 from percept.errors import RecipeError
 from percept.execution.check import load_checked
 from percept_store import Store
+from PIL import Image
 
 from tests.recipes import percept as command
 from tests.recipes import write
@@ -186,13 +187,76 @@ def test_one_ground_truth_leaves_nothing_to_choose(tmp_path: Path) -> None:
         ("optimizer: {betas: [0.9, 1]}", "optimize.optimizer.betas: [0.9, 1.0] are not two numbers from 0 to below 1"),
         ("optimizer: {betas: [0.9, 0.9, 0.9]}", "betas: [0.9, 0.9, 0.9] are not two numbers from 0 to below 1"),
         ("schedule: multistep", "optimize.schedule: multistep has no milestones, at which its rate would change"),
+        ("schedule: {use: cosine, floor: 1}", "optimize.schedule.floor: 1.0 is above the rate, 0.0001"),
+        ("quality: {use: total-variation, weight: {from: -1, to: 0, over: 2}}", "weight.from: must be at least 0, not -1"),
+        (
+            "quality: {use: total-variation, label: r1}",
+            "'r1' is a learning curve of the training itself; choose another",
+        ),
+        ('quality: {use: total-variation, label: "a/b"}', "label: expects one line without /, not 'a/b'"),
     ],
 )
 def test_what_nobody_means_is_refused(asked: str, told: str, tmp_path: Path) -> None:
     assert refused(tmp_path, RECIPE.replace("  patch: 48", f"  patch: 48\n  {asked}")).endswith(told)
-    if not asked.startswith("ema"):
+    if asked.startswith(("optimizer", "schedule")):
         own = RECIPE.replace("channels: 8}}", f"channels: 8}}, {asked}}}")
         assert "optimize.adversarial." in refused(tmp_path, own)
+
+
+def test_an_adversary_without_a_discriminator_is_a_forgotten_key(tmp_path: Path) -> None:
+    line = refused(tmp_path, RECIPE.replace(ADVERSARIAL, "adversarial: {objective: hinge}"))
+    assert "optimize.adversarial" in line
+    assert "discriminator" in line
+
+
+def test_a_degradation_that_cannot_be_built_has_its_place(tmp_path: Path) -> None:
+    line = refused(tmp_path, RECIPE.replace("scale: 2", "scale: 0"))
+    assert "data.degrade: bicubic: scale 0" in line
+
+
+def test_inputs_of_their_own_and_a_degradation_are_too_much(tmp_path: Path) -> None:
+    pairs = pairs_of(tmp_path, 2)
+    reason = tried(tmp_path, RECIPE.replace("train: {use: photos, split: train}", f"train: {pairs}"))
+    assert reason == "a: has an input of its own, which data.degrade would replace; say degrade: none"
+
+
+def test_images_to_be_assessed_at_another_scale_are_told_before_training(tmp_path: Path) -> None:
+    text = RECIPE.replace("train: {use: photos, split: train}", f"train: {pairs_of(tmp_path, 2)}")
+    text = text.replace("degrade: {use: bicubic, scale: 2}", f"test: {pairs_of(tmp_path, 3)}")
+    reason = tried(tmp_path, text + "assess: {with: psnr}\n")
+    assert reason == "data.test: targets are 3× as large as inputs, but 2× where it learns"
+
+
+def pairs_of(tmp_path: Path, scale: int) -> str:
+    """A folder of one target, and one of an input so many times smaller, as a recipe names them."""
+    for name, side in (("HR", 96), (f"LR{scale}", 96 // scale)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        Image.new("RGB", (side, side), "grey").save(tmp_path / name / "a.png")
+    return f"{{use: folder, path: {tmp_path}/HR, degraded: {tmp_path}/LR{scale}}}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"steps: 1": "steps: 9", "fidelity: [l1]": "fidelity: {use: l1, weight: 1e38}"}, "loss or gradient not finite in 9 of 9"),
+        ({"steps: 1": "steps: 9\n  optimizer: {lr: 1e30}"}, "loss or gradient not finite in 8 of 9 steps: lower"),
+        ({"fidelity: [l1]": "optimizer: {use: sgd, lr: 1e39}\n  fidelity: [l1]"}, "the weights are not finite after"),
+    ],
+)
+def test_what_learned_nothing_is_no_success(changes: dict[str, str], told: str, tmp_path: Path) -> None:
+    text = RECIPE
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    assert tried(tmp_path, text).startswith(told)
+
+
+def test_weights_that_do_not_fit_fail_a_run_that_only_assesses(tmp_path: Path) -> None:
+    from percept_edsr.edsr import EDSR
+
+    torch.save(EDSR(16, 1).state_dict(), tmp_path / "wide.pth")
+    text = from_file(tmp_path / "wide.pth")
+    text = text[: text.index("optimize:")].replace("split: train", "split: test, crop: 48").replace("train:", "test:")
+    assert "does not fit EDSR: head.weight is (16," in tried(tmp_path, text + "assess: {with: psnr}\n")
 
 
 def test_validation_needs_images(tmp_path: Path) -> None:
@@ -221,7 +285,9 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     (record,) = Store(tmp_path / "store").ledger.records("run")
     assert record.header["status"] == "failed"
-    assert record.header["reason"].startswith("out of memory; lower optimize.batch or optimize.patch (")
+    assert record.header["reason"].startswith(
+        "out of memory; lower optimize.batch, optimize.patch or the networks' size ("
+    )
     assert record.header["reason"] in done.stderr
 
 

@@ -196,7 +196,7 @@ def test_a_batch_that_cannot_be_shared_is_told(tmp_path: Path) -> None:
         *("recipe", "run", recipe, "--set=optimize.batch=3", "--set=runtime.processes=2"),
         *("--store", str(tmp_path / "store")),
     )
-    assert "failed: optimize.batch 3 is no multiple of runtime.processes 2" in done.stderr
+    assert "runtime.processes: optimize.batch 3 is no multiple of 2" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -49,5 +49,5 @@ def reason_of(error: BaseException) -> str:
         return f"runtime.compile: {said}; mend that or set runtime.compile: false"
     # The processor's allocator and the GPU's say it each in their own words.
     if isinstance(error, MemoryError) or any(w in text.lower() for w in ("out of memory", "can't allocate memory")):
-        return f"out of memory; lower optimize.batch or optimize.patch ({text[:120]})"
+        return f"out of memory; lower optimize.batch, optimize.patch or the networks' size ({text[:200]})"
     return f"{type(error).__name__}: {text}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 
-from percept.errors import RecipeError
+from percept.errors import ComponentError, RecipeError
 from percept.recipe import Cell, Recipe, load
 from percept.registry import registry
 from percept.registry.signature import has_parameter
@@ -22,7 +22,7 @@ from percept.specs import (
 )
 from percept.stages import SCHEMAS
 from percept.stages.identity import learns_from
-from percept.stages.optimize_schema import ASKING, SMOOTHED
+from percept.stages.optimize_schema import ASKING, CURVES, SMOOTHED
 
 NOT_YET = ("fit", "benchmark")
 
@@ -41,6 +41,11 @@ def _check_component(kind: Kind, name: str, parameters: Mapping[str, Any]) -> li
 
 
 def _cell_problems(cell: Cell) -> Iterator[str]:
+    try:
+        _scale(cell.config)
+    except ComponentError as error:  # a value that only building finds wrong; what follows needs the scale
+        yield cell.problem("data.degrade", str(error))
+        return
     config = cell.config
     for stage in NOT_YET:
         if config.get(stage):
@@ -83,7 +88,11 @@ def _optimize_problems(cell: Cell) -> Iterator[str]:
         yield cell.problem("optimize", f"needs data.{learned}: the images to train on")
     # How large whole images are, only the data can tell.
     patch = optimize["patch"] if learned == "train" else inf
-    scale = _scale(cell.config)
+    scale, processes = _scale(cell.config), cell.config["runtime"]["processes"]
+    if processes > 1 and learned == "test":
+        yield cell.problem("runtime.processes", "images that are their own generator have no batch to share; make it 1")
+    elif optimize["batch"] % processes:
+        yield cell.problem("runtime.processes", f"optimize.batch {optimize['batch']} is no multiple of {processes}")
     if learned == "train" and scale and patch % scale:
         yield cell.problem("optimize.patch", f"{patch} is no multiple of the degradation's scale {scale}")
     for index, config in enumerate(optimize["fidelity"]):
@@ -91,6 +100,7 @@ def _optimize_problems(cell: Cell) -> Iterator[str]:
         assert isinstance(spec, FidelityLossSpec)
         yield from _too_small(cell, f"optimize.fidelity[{index}]", spec, patch)
     yield from _rate_problems(cell)
+    yield from _label_problems(cell)
     yield from _quality_problems(cell, patch)
     yield from _ground_truth_problems(cell, patch)
     yield from _adversarial_problems(cell, patch)
@@ -108,9 +118,21 @@ def _rate_problems(cell: Cell) -> Iterator[str]:
         betas = (section.get("optimizer") or {}).get("betas", (0.0, 0.0))
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             yield cell.problem(f"{where}.optimizer.betas", f"{betas} are not two numbers from 0 to below 1")
-        schedule = section.get("schedule") or {}
+        schedule, rate = section.get("schedule") or {}, (section.get("optimizer") or optimize["optimizer"])["lr"]
+        if schedule.get("use", "").startswith("cosine") and schedule["floor"] > rate:
+            yield cell.problem(f"{where}.schedule.floor", f"{schedule['floor']} is above the rate, {rate}")
         if schedule.get("use") == "multistep" and not schedule["milestones"]:
             yield cell.problem(f"{where}.schedule", "multistep has no milestones, at which its rate would change")
+
+
+def _label_problems(cell: Cell) -> Iterator[str]:
+    for part in ("fidelity", "quality"):
+        for index, config in enumerate(cell.config["optimize"][part]):
+            if config["label"] in CURVES:
+                where = f"optimize.{part}[{index}].label"
+                yield cell.problem(
+                    where, f"'{config['label']}' is a learning curve of the training itself; choose another"
+                )
 
 
 def _quality_problems(cell: Cell, patch: float) -> Iterator[str]:
@@ -179,6 +201,5 @@ def _scale(config: Mapping[str, Any]) -> int | None:
         component = registry().find("degradation", link["use"])
         assert isinstance(component.spec, DegradationSpec)
         if component.spec.resizes:
-            built = registry().build("degradation", link["use"], **link["parameters"])
-            scale *= built.scale
+            scale *= registry().build("degradation", link["use"], **link["parameters"]).scale
     return scale

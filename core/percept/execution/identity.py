@@ -9,10 +9,10 @@ from typing import Any
 
 from percept.registry import registry
 from percept.specs import GeneratorSpec, Kind
-from percept.stages.identity import identity_of, learns_from
+from percept.stages.identity import data_identity, identity_of, learns_from
 
 # Raised when the engine itself changes what a recipe gives, so that old runs are not taken for new ones.
-ENGINE = 2
+ENGINE = 3
 
 # How often something is written down changes no result.
 _WITHOUT_EFFECT = ("log-every", "checkpoint-every")
@@ -23,25 +23,30 @@ def run_key(config: Mapping[str, Any], train: str, initial: Mapping[str, str], v
 
     `train` is the training data's fingerprint (empty without `optimize`), `validate` that of the data that the best
     weights are chosen on, `initial` maps generator, adapter and discriminator to the run or file that they start from.
-    What is assessed is no part of it. Outputs made elsewhere are known by their content. Raises DataError where such
-    are absent.
+    What is assessed is no part of it, and the seed only where anything is drawn. Outputs made elsewhere are known by
+    their content. Raises DataError where such are absent.
     """
     identity = {
         "engine": ENGINE,
         "generator": _generator(config["generator"]),
         "degrade": [_component("degradation", c) for c in config["data"]["degrade"]],
         "initial": dict(initial),
+        "precision": config["runtime"]["precision"],
     }
+    if config.get("optimize") or _starts_at_random(config, initial):
+        identity["seed"] = config["seed"]
     if config.get("optimize"):
-        identity |= {
-            "optimize": _optimize(config["optimize"]),
-            "train": [_component("dataset", config["data"][learns_from(config)])["version"], train],
-            "seed": config["seed"],
-            "precision": config["runtime"]["precision"],
-        }
+        identity["optimize"] = _optimize(config["optimize"])
+        identity["train"] = data_identity(config["data"][learns_from(config)], train)
         if validate:
-            identity["validate"] = [config["data"]["validate"], validate]
+            identity["validate"] = data_identity(config["data"]["validate"], validate)
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _starts_at_random(config: Mapping[str, Any], initial: Mapping[str, str]) -> bool:
+    """Whether the generator may have weights that it is not given: an adapter changes those, and replaces none."""
+    spec = registry().find("generator", config["generator"]["use"]).spec
+    return isinstance(spec, GeneratorSpec) and spec.trainable and "generator" not in initial
 
 
 def _generator(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _NEEDED = (
     "PIL.Image",
     "percept_store.ledger",
     "percept_store.artefacts",
+    "percept.execution.scores",
     "percept.stages.assemble",
     "percept.stages.assess",
     "percept.stages.build",

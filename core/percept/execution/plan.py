@@ -6,22 +6,22 @@ import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from percept_store import Store
 
 from percept.errors import InputError, PerceptError, RecipeError
 from percept.execution.identity import run_key
+from percept.execution.scores import Held
 from percept.execution.snapshot import Snapshot
 from percept.recipe import Cell, Recipe, load
-from percept.registry import registry
 from percept.stages import SCHEMAS
-from percept.stages.assess import options_of, test_key
+from percept.stages.assess import label_of, test_key
 from percept.stages.build import build_dataset
 from percept.stages.identity import file_hash, learns_from
 from percept.stages.label import factors_of
-from percept.stages.scoring import assessor_facts
 
 State = Literal["new", "resume", "assess", "done", "failed"]
 
@@ -30,9 +30,12 @@ State = Literal["new", "resume", "assess", "done", "failed"]
 class PlannedCell:
     """One cell with its name and what is left to do.
 
-    state      new · resume (from a checkpoint) · assess (only scores are missing) · done · failed (`error` says why)
-    assessors  those whose scores are missing
-    initial    `generator`, `adapter` or `discriminator` → (run, part) that it starts from
+    state          new · resume (from a checkpoint) · assess (only scores are missing) · done · failed
+    error          why it failed, or which of its scores did
+    assessors      those whose scores are missing
+    initial        `generator`, `adapter` or `discriminator` → (run, part) that it starts from
+    test           names the test set as it is used
+    failed_scores  how many scores failed before and are not tried again
     """
 
     recipe: str
@@ -43,11 +46,23 @@ class PlannedCell:
     error: str = ""
     assessors: tuple[Mapping[str, Any], ...] = ()
     initial: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    test: str = ""
+    failed_scores: int = 0
 
     @property
     def label(self) -> str:
         """The matrix axes of the cell, `perceptual=gmsd seed=0`, or the recipe's name where there are none."""
         return " ".join(f"{k}={v}" for k, v in self.factors.items()) or self.recipe
+
+
+class _Data(NamedTuple):
+    fingerprint: str
+    label: str
+
+
+class _Labels(NamedTuple):
+    values: Mapping[str, Any]
+    of_seeds: bool  # whether seed is an axis of its recipe
 
 
 class Planner:
@@ -57,7 +72,8 @@ class Planner:
         self.store = store
         self.retry_failed = retry_failed
         self.snapshot = Snapshot(store)
-        self._fingerprint = functools.cache(_fingerprint)
+        self._data = functools.cache(_data)
+        self._load = functools.cache(_load)
         self._stack: list[Path] = []
 
     def plan(self, recipe: Recipe) -> list[PlannedCell]:
@@ -75,7 +91,7 @@ class Planner:
         try:
             for kind, init in _inits(cell.config).items():
                 if isinstance(init, str):
-                    names[kind] = file_hash(Path(init).expanduser())
+                    names[kind] = file_hash(Path(init))
                     continue
                 chain = self._source(recipe, cell, init)
                 needs += chain
@@ -92,17 +108,26 @@ class Planner:
     ) -> PlannedCell:
         config = cell.config
         data = config["data"].get(learns_from(config))
-        train = self._fingerprint(_frozen(data))[0] if config.get("optimize") else ""
+        train = self._data(_frozen(data)).fingerprint if config.get("optimize") else ""
         key = run_key(config, train, names, self._validated(config))
         state, error = self._run_state(key)
-        missing = () if state == "failed" else self._missing(key, config)
+        if state == "failed" or not config.get("assess"):
+            return PlannedCell(recipe.name, config, cell.factors, key, state, error, initial=initial)
+        test = self._test(config)
+        held = Held(self.snapshot.assessments.get(key, []), config, test)
+        missing = held.missing(config["assess"]["with"], self.retry_failed)
         if state == "done" and missing:
             state = "assess"
-        return PlannedCell(recipe.name, config, cell.factors, key, state, error, missing, initial)
+        failed, error = held.failures([a for a in config["assess"]["with"] if a not in missing])
+        return PlannedCell(recipe.name, config, cell.factors, key, state, error, missing, initial, test, failed)
 
     def _validated(self, config: Mapping[str, Any]) -> str:
         wanted = (config.get("optimize") or {}).get("validate")
-        return self._fingerprint(_frozen(config["data"]["validate"]))[0] if wanted else ""
+        return self._data(_frozen(config["data"]["validate"])).fingerprint if wanted else ""
+
+    def _test(self, config: Mapping[str, Any]) -> str:
+        data = self._data(_frozen(config["data"]["test"]))
+        return test_key(config, data.fingerprint, data.label)
 
     def _run_state(self, key: str) -> tuple[State, str]:
         header = self.snapshot.runs.get(key)
@@ -115,25 +140,13 @@ class Planner:
     def _is_final(self, header: Mapping[str, Any]) -> bool:
         return bool(header.get("final", True)) and not self.retry_failed
 
-    def _missing(self, key: str, config: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-        if not config.get("assess"):
-            return ()
-        fingerprint, size = self._fingerprint(_frozen(config["data"]["test"]))
-        test = test_key(config, fingerprint)
-        done = {
-            facts["key"]
-            for header in self.snapshot.assessments.get(key, [])
-            if header["test"] == test and len(header["images"]) == size
-            for facts in header["assessors"]
-        }
-        options = options_of(config)
-        return tuple(c for c in config["assess"]["with"] if _assessor_key(c, options) not in done)
-
     def _source(self, recipe: Recipe, cell: Cell, init: Mapping[str, Any]) -> list[PlannedCell]:
-        source = _load_other(recipe, init["recipe"])
+        beside = recipe.path.parent / init["recipe"]
+        source, labels = self._load(str(beside) if beside.exists() else init["recipe"])
         if source.path in [*self._stack, recipe.path]:
             raise RecipeError([cell.problem("generator.init.recipe", f"{init['recipe']} starts from this recipe")])
-        matching = [c for c in source.cells if _matches(c, init["where"], cell.factors)]
+        fitting = (_matches(own, init["where"], cell.factors) for own in labels)
+        matching = list(compress(source.cells, fitting))
         if len(matching) != 1:
             where = ", ".join(f"{k}: {v}" for k, v in init["where"].items()) or "nothing"
             raise InputError(f"init: {len(matching)} cells of {init['recipe']} fit `where` ({where}); it must be one")
@@ -150,18 +163,14 @@ def scratch_of(store: Store, key: str) -> Path:
     return root / "checkpoints" / key
 
 
-def _fingerprint(frozen: str) -> tuple[str, int]:
-    dataset = build_dataset(json.loads(frozen))
-    return dataset.fingerprint(), len(dataset)
+def _data(frozen: str) -> _Data:
+    config = json.loads(frozen)
+    dataset = build_dataset(config)
+    return _Data(dataset.fingerprint(), label_of(config, dataset))
 
 
 def _frozen(config: Mapping[str, Any]) -> str:
     return json.dumps(config, sort_keys=True)
-
-
-def _assessor_key(config: Mapping[str, Any], options: Any) -> str:
-    key: str = assessor_facts(registry().find("assessor", config["use"]), config, options)["key"]
-    return key
 
 
 def _inits(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,17 +183,17 @@ def _inits(config: Mapping[str, Any]) -> dict[str, Any]:
     return {kind: init for kind, init in found.items() if init}
 
 
-def _load_other(recipe: Recipe, name: str) -> Recipe:
-    beside = recipe.path.parent / name
-    return load(str(beside) if beside.exists() else name, SCHEMAS)
+def _load(recipe: str) -> tuple[Recipe, list[_Labels]]:
+    """A recipe, and of each of its cells what `where` may name."""
+    loaded = load(recipe, SCHEMAS)
+    return loaded, [_Labels({**factors_of(c.config), **c.factors}, "seed" in c.factors) for c in loaded.cells]
 
 
-def _matches(cell: Cell, where: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
-    labels = {**factors_of(cell.config), **cell.factors}
+def _matches(cell: _Labels, where: Mapping[str, Any], mine: Mapping[str, Any]) -> bool:
     wanted = dict(where)
-    if "seed" in cell.factors and "seed" in mine:
+    if cell.of_seeds and "seed" in mine:
         wanted.setdefault("seed", mine["seed"])
-    return all(labels.get(axis) == value for axis, value in wanted.items())
+    return all(cell.values.get(axis) == value for axis, value in wanted.items())
 
 
 def _hopeless(recipe: Recipe, cell: Cell, error: str) -> PlannedCell:

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from percept.execution.scores import Assessment
+
 if TYPE_CHECKING:
     from percept_store import Store
 
@@ -13,17 +15,17 @@ Header = Mapping[str, Any]
 
 
 class Snapshot:
-    """Headers by run: `runs`, the one that counts (ok before failed, then the newest); `assessments`; `memberships`."""
+    """By run: `runs`, the header that counts (ok before failed, then the newest); `assessments`; `memberships`."""
 
     def __init__(self, store: Store) -> None:
         self.runs: dict[str, Header] = {}
-        self.assessments: dict[str, list[Header]] = defaultdict(list)
+        self.assessments: dict[str, list[Assessment]] = defaultdict(list)
         self.memberships: dict[str, list[Header]] = defaultdict(list)
         for record in store.ledger.records():
             if record.kind == "run":
                 self._run(record.key, record.header)
             elif record.kind == "assessment":
-                self.assessments[record.key].append(record.header)
+                self.assessments[record.key].append(Assessment.of(record))
             elif record.kind == "membership":
                 self.memberships[record.key].append(record.header)
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -57,28 +57,55 @@ def work(task: dict[str, Any], emit: Any, stop: threading.Event) -> int:
 def _stages(task: dict[str, Any], emit: Any, stop: threading.Event) -> None:
     from percept_store import StoreError
 
-    from percept.stages import assess, optimize
     from percept.stages.record import record_run
     from percept.training.guard import DivergedError
 
     job = _job(task, emit, stop)
-    done = job.store.ledger.latest("run", job.key)
-    if done is None or done.header["status"] != "ok":
-        try:
-            if job.config.get("optimize"):
-                emit({"event": "stage", "stage": "optimize"})
-                optimize.run(job)
-            else:
-                record_run(job, "ok")
-        except (StoppedError, StoreError):
-            raise
-        except Exception as error:
+    recorded = job.store.ledger.latest("run", job.key)
+    done = recorded is not None and recorded.header["status"] == "ok"
+    try:
+        if not done and job.config.get("optimize"):
+            _optimize(job)
+            done = True
+        _sweep(job.scratch)
+        _assess(job, task)
+        if not done:  # a network that is given is not known to be one before it has been built
+            record_run(job, "ok")
+    except (StoppedError, StoreError):
+        raise
+    except Exception as error:
+        if not done:
             # Only divergence would come again as it was; a missing file or too little memory can be mended.
             record_run(job, "failed", reason=reason_of(error), final=isinstance(error, DivergedError))
-            raise
-    if task["assessors"]:
-        emit({"event": "stage", "stage": "assess"})
-        assess.run(job, task["assessors"])
+        raise
+
+
+def _optimize(job: Job) -> None:
+    from percept.stages import optimize
+
+    job.emit({"event": "stage", "stage": "optimize"})
+    optimize.run(job)
+
+
+def _assess(job: Job, task: Mapping[str, Any]) -> None:
+    from percept.stages import assess
+
+    assessors = _still_missing(job, task)
+    if assessors:
+        job.emit({"event": "stage", "stage": "assess"})
+        assess.run(job, assessors)
+
+
+def _still_missing(job: Job, task: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Of the assessors that the plan found missing, those that no other process saw to before this one had the lock."""
+    from percept.execution.scores import Assessment, Held
+
+    if not task["assessors"]:
+        return ()
+    ledger = job.store.ledger
+    places = [p for p in ledger.places().values() if (p.kind, p.key) == ("assessment", job.key)]
+    held = Held(map(Assessment.of, ledger.read(places)), job.config, task["test"])
+    return held.missing(task["assessors"], task["retry_failed"])
 
 
 def _job(task: dict[str, Any], emit: Any, stop: threading.Event) -> Job:
@@ -108,6 +135,14 @@ def _artefact(store: Any, key: str, part: str) -> str:
         raise PerceptError(f"init: run {key[:12]} has no weights of '{part}', only {', '.join(weights) or 'none'}")
     name: str = weights[part]
     return name
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove what processes that were killed left of a run that is in the ledger now; called under its lock."""
+    for left in scratch.iterdir():
+        if left.name != "lock":
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
 @contextlib.contextmanager

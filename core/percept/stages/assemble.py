@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from percept.errors import ComponentError, InputError
+from percept.errors import ComponentError, DataError, ImageError, InputError
 from percept.registry import registry
 from percept.specs import AssessorSpec, DiscriminatorSpec
 from percept.stages.build import build_dataset, build_degrade, build_discriminator, build_generator
@@ -38,6 +39,7 @@ def build_trainer(job: Job) -> Trainer:
     """Networks, losses, data and optimisers of the cell, at step 0."""
     config, seed = job.config["optimize"], job.config["seed"]
     sampler = build_sampler(job)
+    _require_scale(job, sampler.scale)
     generator = _generator(job, sampler)
     player = _player(job, generator, config["optimizer"], config["schedule"], config["steps"])
     ema = averaged(generator, config["ema"]) if config["ema"] else None
@@ -74,6 +76,17 @@ def build_validation(job: Job) -> Validation | None:
     higher = judge.facts["direction"] == "higher"
     group, device = job.runtime.group, job.runtime.device
     return Validation(dataset, degrade, restore, score, judge.facts["label"], higher, config["every"], group, device)
+
+
+def _require_scale(job: Job, scale: int) -> None:
+    """That images with inputs of their own, to be looked at later, are as many times larger as those that teach."""
+    data, parts = job.config["data"], {"validate": job.config["optimize"]["validate"], "test": job.config.get("assess")}
+    for part in [part for part, wanted in parts.items() if wanted and data[part] and not data["degrade"]]:
+        with contextlib.suppress(ImageError, IndexError):  # a damaged image is told where it is looked at
+            degraded, target = build_degrade([]).pair(build_dataset(data[part])[0])
+            found = target.shape[-1] // degraded.shape[-1]
+            if found != scale:
+                raise DataError(f"data.{part}: targets are {found}× as large as inputs, but {scale}× where it learns")
 
 
 def _generator(job: Job, sampler: PatchSampler | WholeImages) -> nn.Module:

@@ -34,15 +34,18 @@ def run(job: Job, assessors: Sequence[Mapping[str, Any]] | None = None) -> None:
     """
     from percept.stages.build import build_dataset
     from percept.stages.record import record_assessment
-    from percept.stages.scoring import build_assessors
+    from percept.stages.scoring import FAILED, build_assessors
 
     started = time.monotonic()
     dataset = build_dataset(job.config["data"]["test"])
     options = options_of(job.config)
     judges = build_assessors(assessors or job.config["assess"]["with"], options, job.runtime.device)
     rows = _rows(job, dataset, judges)
-    job.emit({"event": "scores", "problems": _problems(judges, rows), "of": len(judges) * len(rows)})
-    test = test_key(job.config, dataset.fingerprint())
+    failed = sum(score.status == FAILED for _, scores in rows for score in scores)
+    job.emit({"event": "scores", "problems": _problems(judges, rows), "failed": failed, "of": len(judges) * len(rows)})
+    for label in _silent(judges, rows):
+        job.emit({"event": "note", "text": f"{label} (so for all {len(rows)} images)"})
+    test = test_key(job.config, dataset.fingerprint(), label_of(job.config["data"]["test"], dataset))
     record_assessment(job, [j.facts for j in judges], rows, test, time.monotonic() - started)
 
 
@@ -53,12 +56,22 @@ def options_of(config: Mapping[str, Any]) -> Options:
     return Options(config["assess"]["crop-border"], config["assess"]["eight-bit"])
 
 
-def test_key(config: Mapping[str, Any], fingerprint: str) -> str:
-    """Names the test set as it is used: its data and what is done to it."""
+def label_of(config: Mapping[str, Any], dataset: Any) -> str:
+    """The name under which scores on these data are kept: the recipe's, else the dataset's own or its component's."""
+    return str(config.get("label") or getattr(dataset, "label", config["use"]))
+
+
+def test_key(config: Mapping[str, Any], fingerprint: str, label: str) -> str:
+    """Names the test set as it is used: its data, what its images are called by, and what is done to them."""
     import hashlib
     import json
 
-    identity = [config["data"]["test"], fingerprint, config["data"]["degrade"]]
+    from percept.registry import registry
+    from percept.stages.identity import data_identity, identity_of
+
+    links = [(registry().find("degradation", c["use"]), c["parameters"]) for c in config["data"]["degrade"]]
+    degrade = [identity_of(component, parameters) for component, parameters in links]
+    identity = [data_identity(config["data"]["test"], fingerprint), label, degrade]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
@@ -67,7 +80,7 @@ def _rows(job: Job, dataset: Any, judges: Sequence[Judge]) -> list[Row]:
     from percept.stages.outputs import Outputs
 
     outputs = Outputs(job, build_degrade(job.config["data"]["degrade"]))
-    label = job.config["data"]["test"].get("label") or getattr(dataset, "label", job.config["data"]["test"]["use"])
+    label = label_of(job.config["data"]["test"], dataset)
     rows = []
     for index, name in enumerate(dataset.ids):
         facts, scores = _assess_one(job, dataset, index, outputs, judges)
@@ -114,6 +127,18 @@ def _opinion(rating: Rating | None) -> dict[str, Any]:
     std = rating.std if rating.std == rating.std else None
     about = {"distortion_type": rating.distortion, "rated_reference": rating.reference}
     return {"mos": rating.mos, "mos_std": std, **about}
+
+
+def _silent(judges: Sequence[Judge], rows: Sequence[Row]) -> list[str]:
+    """The assessors that can judge none of the images, each with why it cannot judge the first."""
+    from percept.stages.scoring import FAILED
+
+    columns = list(zip(*(scores for _, scores in rows), strict=True))
+    return [
+        f"{judge.facts['label']}: {column[0].reason}"
+        for judge, column in zip(judges, columns, strict=False)
+        if not any(score.ok or score.status == FAILED for score in column)
+    ]
 
 
 def _problems(judges: Sequence[Judge], rows: Sequence[Row]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from percept.errors import ComponentError, InputError
 from percept.registry import registry
 from percept.registry.signature import has_parameter
 from percept.specs import DegradationSpec
+from percept.stages.identity import expanded
 from percept.stages.job import Job
 from percept.training.degrade import Chain
 from percept.training.runtime import seed_of
@@ -74,7 +74,7 @@ def _start(job: Job, kind: Any, config: ComponentConfig, parameters: Mapping[str
     if kind in job.initial:
         load_artefact(job, module, job.initial[kind])
     elif isinstance(config.get("init"), str):
-        path = Path(config["init"]).expanduser()
+        path = expanded(config["init"])
         load_weights(module, read_weights(path), str(path))
     if kind == "generator":
         _adapt(job, module, config.get("adapter"))
@@ -87,7 +87,7 @@ def _adapt(job: Job, module: nn.Module, adapter: Any) -> None:
     if "adapter" in job.initial:
         merge_adapters(module, _artefact(job, job.initial["adapter"]), f"artefact {job.initial['adapter'][:12]}")
     elif isinstance(adapter, str):
-        path = Path(adapter).expanduser()
+        path = expanded(adapter)
         merge_adapters(module, read_weights(path), str(path))
 
 

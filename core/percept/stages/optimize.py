@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from percept.errors import PerceptError
 from percept.stages.job import StoppedError
 from percept.stages.optimize_schema import SCHEMA
 
@@ -40,13 +41,16 @@ def run(job: Job) -> None:
         curves = Curves(job.config["optimize"]["log-every"])
         try:
             seconds = train(job, trainer, curves, validation)
+            trainer.require_learnt()
         except DivergedError:
             if job.runtime.group.leads:
                 state_of(job).unlink(missing_ok=True)
             raise
         if job.runtime.group.leads:
             weights = store_weights(job, trainer, validation)
-            record_run(job, "ok", seconds=seconds, arrays=curves.arrays(), weights=weights)
+            _tell(job, trainer)
+            skipped = trainer.guard.skipped
+            record_run(job, "ok", seconds=seconds, arrays=curves.arrays(), weights=weights, skipped=skipped)
             state_of(job).unlink(missing_ok=True)
 
 
@@ -70,11 +74,14 @@ def train(job: Job, trainer: Trainer, curves: Curves, validation: Validation | N
     if state is None and path.exists():
         job.emit({"event": "note", "text": f"{path}: a damaged checkpoint; begins afresh"})
     if state is not None:
-        # The sums of a convolution depend on how it is split: go on with as many threads as before.
-        torch.set_num_threads(state["threads"])
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        earlier = state["seconds"]
+        try:
+            # The sums of a convolution depend on how it is split: go on with as many threads as before.
+            torch.set_num_threads(state["threads"])
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+            earlier = state["seconds"]
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise PerceptError(f"{path}: not this version's checkpoint; delete it to begin afresh ({error})") from error
         job.emit({"event": "resumed", "step": trainer.step})
     started = time.monotonic()
 
@@ -101,12 +108,23 @@ def store_weights(job: Job, trainer: Trainer, validation: Validation | None) -> 
         parts["ema"] = merged(trainer.ema.module)
     if validation:
         parts["best"] = validation.best
-    if trainer.adversarial:
+    if trainer.adversarial and trainer.adversarial.adversary.updates:
         discriminator = trainer.adversarial.adversary.player.network.eval()
         # Spectral norm is the discriminator's affair: who starts from the backbone wants the weights as they acted.
         parts |= {"discriminator": discriminator.state_dict(), "backbone": plain_weights(discriminator.backbone)}  # type: ignore[arg-type]  # a Module by contract
     kept = {part: tensors for part, tensors in parts.items() if tensors}
     return {part: job.store.artefacts.put(tensors_to_bytes(t), suffix=".safetensors") for part, t in kept.items()}
+
+
+def _tell(job: Job, trainer: Trainer) -> None:
+    """What went through, but may not be what was meant."""
+    told = []
+    if trainer.guard.skipped:
+        told.append(f"{trainer.guard.skipped} of {trainer.step} steps were skipped: a loss or gradient was not finite")
+    if trainer.adversarial and not trainer.adversarial.adversary.updates:
+        told.append("the discriminator never learned; lower optimize.adversarial.starts-at")
+    for text in told:
+        job.emit({"event": "note", "text": text})
 
 
 def _loop(job: Job, trainer: Trainer, curves: Curves, validation: Validation | None, save: Callable[[], None]) -> None:

@@ -11,6 +11,8 @@ OBJECTIVES = ("vanilla", "hinge", "lsgan", "wgan-gp", "relativistic")
 GROUND_TRUTHS = ("originals", "rand", "upos", "sma", "smp", "amo")
 ASKING = ("sma", "smp", "amo")
 SMOOTHED = ("vanilla", "lsgan")
+# Learning curves that the engine itself records.
+CURVES = ("adversarial", "discriminator", "logit-gap", "gradient-penalty", "r1", "rejected")
 
 _OPTIMIZER = Section(
     {
@@ -18,14 +20,16 @@ _OPTIMIZER = Section(
         "lr": Field(float, default=1e-4, minimum=0, doc="learning rate"),
         "betas": Field(List(float, minimum=2), default=[0.9, 0.99], doc="of adam and adamw"),
         "weight-decay": Field(float, default=0.0, minimum=0),
-        "momentum": Field(float, default=0.9, minimum=0, doc="of sgd"),
+        "momentum": Field(float, default=0.9, minimum=0, maximum=1, doc="of sgd"),
     },
     short="use",
 )
 _SCHEDULE = Section(
     {
         "use": Field(str, default="constant", choices=SCHEDULES),
-        "milestones": Field(List(int), default=[], doc="steps at which multistep multiplies the rate by gamma"),
+        "milestones": Field(
+            List(Scalar(int, minimum=1)), default=[], doc="steps at which multistep multiplies the rate by gamma"
+        ),
         "gamma": Field(float, default=0.5, minimum=0),
         "floor": Field(float, default=0.0, minimum=0, doc="the rate at which cosine ends"),
         "periods": Field(int, default=4, minimum=1, doc="how often cosine-restarts goes down"),
@@ -35,8 +39,8 @@ _SCHEDULE = Section(
 )
 _RAMP = Section(
     {
-        "from": Field(float, default=0.0, doc="the weight before"),
-        "to": Field(float, required=True, doc="the weight after"),
+        "from": Field(float, default=0.0, minimum=0, doc="the weight before"),
+        "to": Field(float, required=True, minimum=0, doc="the weight after"),
         "over": Field(int, required=True, minimum=1, doc="steps from the one to the other"),
         "starts-at": Field(int, default=0, minimum=0, doc="the step at which it begins to change"),
         "shape": Field(str, default="linear", choices=("linear", "cosine")),
@@ -49,7 +53,10 @@ def _weight(default: float) -> Field:
     return Field(Union(Scalar(float, minimum=0), _RAMP), default=default, doc=doc)
 
 
-_LOSS = Section({"weight": _weight(1.0), "label": Field(str, doc="name of its learning curve; default: its own")})
+_CURVE = Field(
+    str, doc="name of its learning curve; default: its own", pattern=r"[^/\r\n\t]+", form="one line without /"
+)
+_LOSS = Section({"weight": _weight(1.0), "label": _CURVE})
 _DISCRIMINATOR = Section({"init": chained("discriminator"), "label": Field(str)})
 _JUDGE = Component("assessor", Section({"label": Field(str)}))
 
@@ -61,7 +68,9 @@ def _penalty(weight: float, doc: str) -> Field:
 
 _ADVERSARIAL = Section(
     {
-        "discriminator": Field(Component("discriminator", _DISCRIMINATOR, optional=True), doc="none: no such term"),
+        "discriminator": Field(
+            Component("discriminator", _DISCRIMINATOR, optional=True), required=True, doc="none: no such term"
+        ),
         "objective": Field(str, default="vanilla", choices=OBJECTIVES),
         "weight": _weight(0.1),
         "starts-at": Field(int, default=0, minimum=0, doc="first step with the adversarial term: warm-up before it"),
@@ -92,7 +101,11 @@ _LORA = Section(
     {
         "rank": Field(int, default=4, minimum=1),
         "alpha": Field(float, minimum=0, doc="the update counts alpha/rank-fold; default: the rank"),
-        "targets": Field(List(str, minimum=1, lone=True), default=["*"], doc="patterns of layers' names"),
+        "targets": Field(
+            List(Scalar(str, pattern=r".+", form="a pattern"), minimum=1, lone=True),
+            default=["*"],
+            doc="patterns of layers' names",
+        ),
     }
 )
 _VALIDATE = Section(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from percept.errors import PerceptError
+from percept.errors import InputError, PerceptError
 from percept.stages.job import Job
 from percept.stages.record import record_run
 from percept.training.group import Group
@@ -36,6 +36,8 @@ def together(job: Job) -> Iterator[Job]:
     if size == 1 or job.runtime.group.size > 1:
         yield job
         return
+    if job.runtime.device.type == "cpu" and size > max(2, os.cpu_count() or 1):
+        raise InputError(f"runtime.processes: {size}, but this machine has {os.cpu_count()} cores; lower it")
     threads = max(1, job.runtime.threads // size)
     meeting = job.scratch / f"rendezvous-{uuid.uuid4().hex}"
     others = [_start(job, rank, size, threads, meeting) for rank in range(1, size)]

@@ -29,6 +29,7 @@ def record_run(
     seconds: float = 0.0,
     arrays: Mapping[str, Any] | None = None,
     weights: Mapping[str, str] | None = None,
+    skipped: int = 0,
     final: bool = True,
 ) -> None:
     """Put the record of kind `run` into the ledger. `final` failures are not tried again by the next `recipe run`."""
@@ -38,6 +39,7 @@ def record_run(
         "final": final,
         "created": now(),
         "seconds": seconds,
+        "skipped_steps": skipped,
         "recipe": job.recipe,
         "factors": {**factors_of(job.config), **job.factors},
         "cell": dict(job.config),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from percept.contracts import Degradation, Sample
+from percept.errors import DataError
 from percept.training.runtime import seed_of
 
 
@@ -30,12 +31,21 @@ class Chain:
         height, width = (size - size % self.scale for size in image.shape[-2:])
         return image[..., :height, :width]
 
+    def own(self, sample: Sample) -> Tensor | None:
+        """The sample's own input, or None. Raises DataError where there are links, which would make another."""
+        if sample.degraded is not None and self.links:
+            raise DataError(
+                f"{sample.id}: has an input of its own, which data.degrade would replace; say degrade: none"
+            )
+        return sample.degraded
+
     def pair(self, sample: Sample) -> tuple[Tensor, Tensor]:
         """(degraded, target), each (1, 3, ·, ·), as `assess` sees a sample: its own input, or one made of its target.
 
         One seed an image, the same for every run: all runs are judged on the same noise.
         """
         target = self.crop(sample.target)[None]
-        if sample.degraded is not None and not self.links:
-            return sample.degraded[None], target
+        own = self.own(sample)
+        if own is not None:
+            return own[None], target
         return self(target, torch.Generator().manual_seed(seed_of(0, sample.id))), target

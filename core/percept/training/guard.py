@@ -34,6 +34,14 @@ class Guard:
         """The step was fine."""
         self.in_a_row = 0
 
+    def require_learnt(self, steps: int) -> None:
+        """Raises DivergedError if most of `steps` steps were skipped: a short run ends before there are ten in a row."""
+        if 2 * self.skipped > steps:
+            raise DivergedError(
+                f"loss or gradient not finite in {self.skipped} of {steps} steps: lower optimize.optimizer.lr "
+                "or the weight of the term that diverges"
+            )
+
     def skip(self, step: int, losses: Mapping[str, Tensor], counts: bool = True) -> None:
         """Undo what the step left behind; raise DivergedError if it is the tenth in a row of those that count."""
         for saved, buffer in zip(self._saved, self._buffers, strict=True):

@@ -77,8 +77,9 @@ def _item(sample: Sample, degrade: Chain, every_target: bool) -> Decoded:
 
 
 def _input(sample: Sample, target: Tensor, degrade: Chain) -> Tensor | None:
-    if sample.degraded is not None and not degrade.links:
-        return _compact(sample.degraded)
+    own = degrade.own(sample)
+    if own is not None:
+        return _compact(own)
     return None if degrade.stochastic else _compact(degrade(target[None])[0])
 
 

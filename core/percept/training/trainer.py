@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from percept.training.adversary import Adversary
 from percept.training.batch import Batch
-from percept.training.guard import Guard
+from percept.training.guard import DivergedError, Guard
 from percept.training.player import Player, Verdict, move_together
 from percept.training.ramps import Ramp
 from percept.training.runtime import Runtime
@@ -78,6 +78,13 @@ class Trainer:
         self.runtime.group.average(list(losses.values()))
         self._finish(verdict, losses)
         return losses
+
+    def require_learnt(self) -> None:
+        """Raises DivergedError if most steps were not finite, or the weights are not."""
+        self.guard.require_learnt(self.step)
+        for network in (self.generator, self.averaged):
+            if not all(bool(p.isfinite().all()) for p in network.parameters()):
+                raise DivergedError("the weights are not finite after the last step; lower optimize.optimizer.lr")
 
     def state_dict(self) -> dict[str, Any]:
         """Weights, optimisers, schedules, scalers, averages, counters and every random number generator."""
