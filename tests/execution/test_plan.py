@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import percept_pixel.psnr
 import pytest
+from percept.errors import RecipeError
 from percept.execution import Outcome, run_recipe
 from percept.execution.progress import PlainProgress
 from percept.execution.scores import Assessment, Held
@@ -122,3 +123,26 @@ def test_another_recipe_is_loaded_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert loaded == [str(tmp_path / "base.yaml")]
     assert [cell.factors["seed"] for cell in cells] == [0, 0, 1, 1, 2, 2]
     assert [cell.initial["generator"][0] for cell in cells[1::2]] == [cell.key for cell in cells[::2]]
+
+
+def test_one_run_on_two_test_sets_is_refused_rather_than_halved(tmp_path: Path) -> None:
+    text = BICUBIC.replace("crop: 64", "crop: '${matrix.crop}'").replace(
+        "data:\n", "matrix: {crop: [64, 32]}\ndata:\n", 1
+    )
+    with pytest.raises(
+        RecipeError, match=r"data\.test: crop=64 and crop=32 are one run, assessed on different images; give"
+    ):
+        planned(tmp_path, text)
+
+
+def test_a_run_that_it_starts_from_and_asks_for_is_assessed_on_its_own_images(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(TRAINED, "utf-8")
+    text = TRAINED.replace(
+        "name: untrained",
+        "name: both\nmatrix: {start: [{label: no, init: null}, {label: base, init: {recipe: base.yaml}}]}",
+    )
+    text = text.replace("blocks: 1}", "blocks: 1, init: '${matrix.start.init}'}").replace("crop: 64", "crop: 32")
+    plan = planned(tmp_path, text, name="both.yaml")
+    assert len(plan) == 2
+    assert {cell.recipe for cell in plan} == {"both"}
+    assert len({cell.test for cell in plan}) == 1

@@ -77,11 +77,21 @@ class Planner:
         self._stack: list[Path] = []
 
     def plan(self, recipe: Recipe) -> list[PlannedCell]:
-        """Every cell once, those that others start from first. Raises RecipeError where an `init` leads nowhere."""
+        """Every cell once, those that others start from first.
+
+        Raises RecipeError where an `init` leads nowhere, or where two cells are one run that is to be assessed on
+        different images: they differ in nothing that a run is known by, and one would take the other's place.
+        """
         planned: dict[str, PlannedCell] = {}
         for cell in recipe.cells:
             for found in self._with_needs(recipe, cell):
-                planned.setdefault(found.key, found)
+                before = planned.setdefault(found.key, found)
+                if before.test == found.test or found.recipe != recipe.name:
+                    continue
+                if before.recipe == recipe.name:
+                    what = f"{before.label} and {found.label} are one run, assessed on different images"
+                    raise RecipeError([cell.problem("data.test", f"{what}; give each a recipe of its own")])
+                planned[found.key] = found  # what this recipe asks for, rather than the recipe that it starts from
         return list(planned.values())
 
     def _with_needs(self, recipe: Recipe, cell: Cell) -> Iterable[PlannedCell]:

@@ -35,7 +35,7 @@ class Guard:
         self.in_a_row = 0
 
     def require_learnt(self, steps: int) -> None:
-        """Raises DivergedError if most of `steps` steps were skipped: a short run ends before there are ten in a row."""
+        """Raises DivergedError if most of `steps` steps were skipped: short runs end before ten in a row."""
         if 2 * self.skipped > steps:
             raise DivergedError(
                 f"loss or gradient not finite in {self.skipped} of {steps} steps: lower optimize.optimizer.lr "
