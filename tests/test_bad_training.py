@@ -188,7 +188,10 @@ def test_one_ground_truth_leaves_nothing_to_choose(tmp_path: Path) -> None:
         ("optimizer: {betas: [0.9, 0.9, 0.9]}", "betas: [0.9, 0.9, 0.9] are not two numbers from 0 to below 1"),
         ("schedule: multistep", "optimize.schedule: multistep has no milestones, at which its rate would change"),
         ("schedule: {use: cosine, floor: 1}", "optimize.schedule.floor: 1.0 is above the rate, 0.0001"),
-        ("quality: {use: total-variation, weight: {from: -1, to: 0, over: 2}}", "weight.from: must be at least 0, not -1"),
+        (
+            "quality: {use: total-variation, weight: {from: -1, to: 0, over: 2}}",
+            "weight.from: must be at least 0, not -1",
+        ),
         (
             "quality: {use: total-variation, label: r1}",
             "'r1' is a learning curve of the training itself; choose another",
@@ -238,7 +241,10 @@ def pairs_of(tmp_path: Path, scale: int) -> str:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"steps: 1": "steps: 9", "fidelity: [l1]": "fidelity: {use: l1, weight: 1e38}"}, "loss or gradient not finite in 9 of 9"),
+        (
+            {"steps: 1": "steps: 9", "fidelity: [l1]": "fidelity: {use: l1, weight: 1e38}"},
+            "loss or gradient not finite in 9 of 9",
+        ),
         ({"steps: 1": "steps: 9\n  optimizer: {lr: 1e30}"}, "loss or gradient not finite in 8 of 9 steps: lower"),
         ({"fidelity: [l1]": "optimizer: {use: sgd, lr: 1e39}\n  fidelity: [l1]"}, "the weights are not finite after"),
     ],
@@ -257,6 +263,16 @@ def test_weights_that_do_not_fit_fail_a_run_that_only_assesses(tmp_path: Path) -
     text = from_file(tmp_path / "wide.pth")
     text = text[: text.index("optimize:")].replace("split: train", "split: test, crop: 48").replace("train:", "test:")
     assert "does not fit EDSR: head.weight is (16," in tried(tmp_path, text + "assess: {with: psnr}\n")
+
+
+def test_a_network_that_nobody_trained_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (
+        RECIPE[: RECIPE.index("optimize:")].replace("split: train", "split: test, crop: 48").replace("train:", "test:")
+    )
+    path = write(tmp_path, text + "assess: {with: psnr}\n", "tried.yaml")
+    (outcome,) = percept.run(path, store=str(tmp_path / "store"), jobs=0)
+    assert outcome.status == "ok"
+    assert "tried: edsr has random weights: no init, and nothing trains it" in capsys.readouterr().err
 
 
 def test_validation_needs_images(tmp_path: Path) -> None:

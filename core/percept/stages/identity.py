@@ -63,12 +63,13 @@ def _digest(path: Path, _state: tuple[int, ...]) -> str:
 
 def _by_content(component: Component, name: str, value: Any) -> Any:
     # A bare word may be a file's whole name, as in `model: allmodel`, but not where words are values.
-    if not _is_file(value) or not (_looks_like_path(value) or not _takes_words(component, name)):
+    if not is_file(value) or not (_looks_like_path(value) or not _takes_words(component, name)):
         return value
     return {"sha256": file_hash(Path(value))}
 
 
-def _is_file(value: object) -> bool:
+def is_file(value: object) -> bool:
+    """Whether a parameter's value is the path of a file that is there."""
     try:
         return isinstance(value, str) and expanded(value).is_file()
     except (OSError, ValueError):  # too long a text for a file's name, or one with a null character

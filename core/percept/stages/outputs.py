@@ -14,6 +14,7 @@ from percept.images import to_uint8
 from percept.registry import registry
 from percept.specs import GeneratorSpec
 from percept.stages.build import build_generator, load_artefact
+from percept.stages.identity import is_file
 from percept.stages.job import Job
 from percept.training.degrade import Chain
 
@@ -70,6 +71,14 @@ class Outputs:
             kept["output_float"] = keep.put_array(restored.output[0].numpy())
         return kept
 
+    def _starts_at_random(self) -> bool:
+        config = self.job.config["generator"]
+        spec = registry().find("generator", config["use"]).spec
+        given = (
+            "generator" in self.job.initial or config.get("init") or any(map(is_file, config["parameters"].values()))
+        )
+        return isinstance(spec, GeneratorSpec) and spec.trainable and not given
+
     def _run(self, degraded: Tensor, scale: int) -> Tensor:
         runtime = self.job.runtime
         if self._generator is None:
@@ -103,4 +112,7 @@ class Outputs:
         weights = record.header["weights"] if record else {}
         if weights:
             load_artefact(self.job, generator, next(weights[part] for part in ASSESSED if part in weights))
+        elif self._starts_at_random():
+            use = self.job.config["generator"]["use"]
+            self.job.emit({"event": "note", "text": f"{use} has random weights: no init, and nothing trains it"})
         return generator.eval()
