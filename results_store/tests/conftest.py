@@ -25,7 +25,16 @@ class Samples:
         return (START + timedelta(seconds=at)).isoformat()
 
     def run(
-        self, number: int, /, *, at: float | None = None, status: str = "ok", points: int = 4, **factors: Any
+        self,
+        number: int,
+        /,
+        *,
+        at: float | None = None,
+        status: str = "ok",
+        points: int = 4,
+        recipe: str = "quickstart",
+        cell: Mapping[str, Any] | None = None,
+        **factors: Any,
     ) -> Record:
         at = number if at is None else at
         chosen = {"generator": "edsr", "discriminator": "none", "fidelity_loss": "l1", "seed": number, **factors}
@@ -34,8 +43,9 @@ class Samples:
             "reason": "" if status == "ok" else "diverged",
             "created": self.time(at),
             "seconds": 1.5,
-            "recipe": "quickstart",
+            "recipe": recipe,
             "factors": {name: value for name, value in chosen.items() if value is not ...},
+            **({"cell": cell} if cell else {}),
         }
         curve = np.random.default_rng(number).random(points)
         return Record("run", self.key(number), header, {"curve/l1/step": np.arange(points), "curve/l1/value": curve})

@@ -15,12 +15,11 @@ pytest.importorskip("matplotlib", reason="comes with the extra percept-store[rep
 from percept_store.report.columns import fixed
 from percept_store.report.configurations import group
 from percept_store.report.curves import binned, curves
-from percept_store.report.page import varied
-from percept_store.report.palette import INK, encode
+from percept_store.report.page import alike, varied
+from percept_store.report.palette import encode
 from percept_store.report.provenance import commands, facts, failures
 from percept_store.report.region import choose
-from percept_store.report.scatter import pairs
-from percept_store.report.scores import Table, decimals, number, tables
+from percept_store.report.scores import Table, tables
 from percept_store.report.source import Assessor, Run, Source, as_text
 
 
@@ -65,7 +64,16 @@ def test_seeds_share_a_configuration_and_baselines_come_first() -> None:
         ("edsr · l1", [0, 1]),
     ]
     assert design.varied == ("generator", "fidelity_loss")
-    assert varied(design)[1] == ("fidelity_loss", "l1")
+    assert varied(design) == [("generator", "bicubic, edsr")]
+    assert alike(design) == [("fidelity_loss", "l1")], "where it applies, it does not vary"
+
+
+def test_what_one_value_has_is_not_said_to_vary() -> None:
+    runs = [run(0, discriminator="", fidelity_loss=""), run(1, start="jpeg"), run(2, start="noise")]
+    design = group(runs)
+    assert varied(design) == [("start", "jpeg, noise")]
+    assert alike(design) == [("discriminator", "none"), ("fidelity_loss", "l1")]
+    assert varied(group([run(0), unmade(1)])) == [("recipe", "no recipe, r")]
 
 
 def test_changed_recipe_is_not_taken_for_another_seed() -> None:
@@ -90,7 +98,7 @@ def test_axis_that_goes_with_a_factor_is_named_not_repeated() -> None:
 
 def test_configurations_that_share_a_short_name_get_a_long_one() -> None:
     design = group([run(0, discriminator="none"), run(1, discriminator="")])
-    assert [c.name for c in design.configurations] == ["discriminator=none", "discriminator=–"]
+    assert [c.name for c in design.configurations] == ["discriminator=–", "discriminator=none"]
 
 
 @pytest.mark.parametrize(
@@ -99,30 +107,6 @@ def test_configurations_that_share_a_short_name_get_a_long_one() -> None:
 )
 def test_as_text(value: Any, text: str) -> None:
     assert as_text(value) == text
-
-
-@pytest.mark.parametrize(
-    ("values", "digits"),
-    [
-        ([25.0, 32.0], 2),
-        ([0.91, 0.96], 4),
-        ([100.0, 2000.0], 0),
-        ([5.0], 4),
-        ([31.14282, 31.14703], 3),
-        ([], 4),
-        ([1.0, math.inf], 4),
-    ],
-)
-def test_decimals(values: list[float], digits: int) -> None:
-    assert decimals(values) == digits
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(1.234, "1.23"), (-0.5, "−0.50"), (math.inf, "∞"), (1e-5, "1.00e−05"), (0.0, "0.00"), (3.2e9, "3.20e+09")],
-)
-def test_number(value: float, text: str) -> None:
-    assert number(value, 2) == text
 
 
 def test_mean_is_over_images_then_seeds() -> None:
@@ -317,26 +301,6 @@ def test_facts_and_commands() -> None:
     assert commands(runs) == ["percept recipe run r", "percept recipe run 'a b; rm -rf x'", "percept cube report"]
 
 
-def test_pairs_prefer_the_customary_ones() -> None:
-    names = [
-        ("ssim", "full"),
-        ("lpips", "full"),
-        ("brisque", "none"),
-        ("psnr", "full"),
-        ("niqe", "none"),
-        ("psnr-y", "full"),
-        ("fid", "set"),
-    ]
-    found = pairs([assessor(n, name, reference=reference) for n, (name, reference) in enumerate(names)])
-    assert [(x.label, y.label) for x, y in found] == [
-        ("psnr-y", "niqe"),
-        ("psnr-y", "brisque"),
-        ("psnr-y", "lpips"),
-        ("psnr-y", "ssim"),
-    ]
-    assert pairs([assessor(0, "niqe", reference="none")]) == []
-
-
 def test_region_is_where_outputs_differ_in_detail() -> None:
     reference = np.full((200, 300, 3), 128, np.uint8)
     texture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
@@ -366,18 +330,6 @@ def test_binned_keeps_the_mean_and_drops_what_is_not_finite() -> None:
     assert (steps.tolist(), means.tolist()) == ([0.0], [1.0])
 
 
-def test_each_line_can_be_told_from_the_others() -> None:
-    steps = np.arange(1, 9)
-    arrays = {"curve/l1/step": steps, "curve/l1/value": 1.0 / steps}
-    runs = [run(n, lr=str(n % 3), fidelity_loss=f"loss{n % 5}", discriminator=f"d{n % 2}") for n in range(30)]
-    runs = [Run(**{**vars(r), "arrays": arrays}) for r in runs]
-    design = group(runs)
-    drawn = curves(design, encode(design))
-    assert drawn
-    assert len({(look.colour, look.dash) for _, look in drawn.legend}) == 30 == len(drawn.legend)
-    assert drawn.panels[0].svg.count("data-c=") == 30
-
-
 def test_a_curve_of_one_point_is_a_dot() -> None:
     arrays = {"curve/l1/step": np.array([5]), "curve/l1/value": np.array([0.2])}
     design = group([Run(**{**vars(run(0)), "arrays": arrays})])
@@ -385,10 +337,3 @@ def test_a_curve_of_one_point_is_a_dot() -> None:
     assert drawn
     line = drawn.panels[0].svg.partition('data-c="')[2].partition("</g>")[0]
     assert "<use" in line
-
-
-def test_baseline_stands_out_from_everything_trained() -> None:
-    design = group([run(0, generator="bicubic", fidelity_loss=""), run(1), run(2, discriminator="patch")])
-    looks = encode(design).by_configuration
-    assert (looks[0].marker, looks[0].colour) == ("*", INK)
-    assert all(look.marker != "*" for look in looks[1:])

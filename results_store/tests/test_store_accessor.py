@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from percept_store import QueryError, Store, open_cube
+from percept_store import QueryError, Store, open_cube, query
 from percept_store.cube.layout import STATUS
 
 GENERATORS, DISCRIMINATORS, SEEDS = ("edsr", "swinir"), ("none", "patch"), (0, 1, 2)
@@ -64,6 +64,36 @@ def test_where_selects_runs(cube: xr.Dataset, wanted: dict[str, Any], runs: int)
     chosen = cube.percept.where(**wanted)
     assert chosen.sizes["run"] == runs
     assert len(chosen.percept.curves()) == 4 * runs
+
+
+def test_an_assessor_goes_by_its_name_where_it_is_the_only_one(cube: xr.Dataset) -> None:
+    labels = cube["assessor"].values.tolist()
+    renamed = ["psnr(crop-border=4, 8-bit)" if label == "psnr" else label for label in labels]
+    assert renamed != labels
+    one = cube.assign_coords(assessor=("assessor", renamed))
+    for name in ("psnr", "psnr(crop-border=4, 8-bit)"):
+        assert query(one, assessors=[name])["assessor"].unique().tolist() == [renamed[labels.index("psnr")]]
+    two = cube.assign_coords(assessor=("assessor", ["psnr(a=1)", "psnr(b=2)", *labels[2:]]))
+    with pytest.raises(QueryError, match=r"assessor 'psnr': there is psnr\(a=1\), psnr\(b=2\); say which"):
+        query(two, assessors=["psnr"])
+
+
+def test_an_assessor_with_scores_goes_before_one_without(cube: xr.Dataset) -> None:
+    labels = cube["assessor"].values.tolist()
+    psnr, ssim = (cube.isel(assessor=[labels.index(name)]) for name in ("psnr", "ssim"))
+    psnr["status"] = psnr["status"].where(psnr["generator"] == "edsr", 0)
+    renamed = ssim.assign_coords(assessor=["psnr(a=1)"])
+    both = xr.concat([psnr, renamed], "assessor", coords="minimal", compat="override")
+    for generator, label in (("edsr", "psnr"), ("swinir", "psnr(a=1)")):
+        assert query(both, [f"generator={generator}"], ["psnr"])["assessor"].unique().tolist() == [label]
+    assert query(both.isel(run=slice(0, 0)), assessors=["psnr"]).empty
+    assert both.isel(run=0).percept.scores("psnr").dims == ("image",)
+
+
+def test_an_empty_value_is_named(cube: xr.Dataset) -> None:
+    values = ["" if value == "none" else value for value in cube["discriminator"].values]
+    with pytest.raises(QueryError, match=r"discriminator=x: not in this cube; there is '', patch$"):
+        query(cube.assign_coords(discriminator=("run", values)), ["discriminator=x"])
 
 
 def test_a_run_goes_by_the_beginning_of_its_key(cube: xr.Dataset) -> None:

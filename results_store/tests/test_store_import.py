@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import percept_store
 import pytest
@@ -25,6 +26,26 @@ def test_a_refresh_needs_neither_xarray_nor_zarr(store: percept_store.Store, sam
     store.ledger.put(samples.run(1))  # type: ignore[attr-defined]  # a fixture of conftest
     code = f"import sys, percept_store\npercept_store.Store({str(store.root)!r}).refresh()"
     assert python(f"{code}\nprint(sorted({{'xarray', 'zarr', 'pandas'}} & set(sys.modules)))") == "[]"
+
+
+ELSEWHERE = """
+import os, sys
+sys.modules["fcntl"] = None
+for name in ("pread", "O_CLOEXEC"):
+    delattr(os, name)
+import percept_store
+store = percept_store.Store(sys.argv[1])
+store.ledger.put(percept_store.Record("run", "0" * 64, {"status": "ok"}))
+name = store.artefacts.put(b"weights", ".bin")
+store.refresh()
+print(store.ledger.compact(), len(list(store.ledger.records())), store.artefacts.read(name), store.ledger.damaged)
+"""
+
+
+def test_a_store_works_where_the_system_is_no_posix(tmp_path: Path) -> None:
+    """As on Windows: without locks, pread and O_CLOEXEC."""
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE, str(tmp_path / "s")], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("1 1 b'weights' []", "")
 
 
 def test_the_accessor_comes_with_open_cube_and_by_itself(store: percept_store.Store, samples: object) -> None:

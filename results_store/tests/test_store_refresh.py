@@ -129,6 +129,7 @@ def test_what_a_killed_refresh_left_is_cleared_away(store: Store, samples: Any) 
     store.refresh()
     cubes = Path(store.root) / "cubes"
     (cubes / ".draft-dead" / "score").mkdir(parents=True)
+    (cubes / ".dead.tmp").write_bytes(b"half an index")
     (cubes / "v2.zarr").mkdir()
     samples.fill(store, range(2, 3))
     store.refresh()

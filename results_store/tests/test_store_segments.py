@@ -127,6 +127,17 @@ def test_only_old_temporary_files_are_swept(store: Store) -> None:
     assert new.exists()
 
 
+def test_what_killed_writers_of_artefacts_left_is_swept_too(store: Store) -> None:
+    kept = store.artefacts.path(store.artefacts.put(b"weights", ".safetensors"))
+    half = kept.parent / ".cccc.tmp"
+    half.write_bytes(b"wei")
+    store.ledger.compact()
+    assert half.exists(), "its writer may be at work"
+    store.ledger.compact(stale_seconds=-1)
+    assert not half.exists()
+    assert kept.exists()
+
+
 def test_readers_see_every_record_while_others_compact_and_write(store: Store) -> None:
     shas = put(store, range(60))
     stop = threading.Event()

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from percept_store import QueryError, Store, open_cube
 from percept_store.studies.assessing import ladders, opinions
 from percept_store.studies.asymmetry import asymmetry
 from percept_store.studies.objectives import contests, objectives
+from percept_store.studies.resolved import without_loss
 from percept_store.studies.statistics import interval, ranks, shares, spearman
 from scipy.stats import rankdata, spearmanr
 
@@ -90,6 +93,135 @@ def test_an_axis_that_repeats_the_loss_sets_nothing_apart(store: Store, samples:
     assert [(c.label, len(c.runs)) for c in contests(cube_of(store))] == [("", 3)]
 
 
+def cell_of(loss: str, *, steps: int = 200, **changed: Any) -> dict[str, Any]:
+    """A cell as records hold it, of a run of `pixels`."""
+    jpeg = {"use": "jpeg", "parameters": {"quality": 10}, "label": "start"}
+    photos = {"use": "photos", "parameters": {"crop": 64}, "label": None}
+    return {
+        "generator": {"use": "pixels", "parameters": {}, "label": None, "init": None},
+        "data": {"train": None, "validate": None, "test": photos, "degrade": [jpeg]},
+        "optimize": {"steps": steps, "fidelity": [{"use": loss, "weight": 1.0}], "quality": [], "log-every": 10},
+        "assess": {"with": ["psnr"]},
+        "runtime": {"precision": "float32", "threads": 0},
+        "seed": 0,
+        **changed,
+    }
+
+
+def compete_anew(
+    store: Store, samples: Any, first: int, losses: Any = FIELD, recipe: str = "recover", **changed: Any
+) -> None:
+    """A run a loss, of which factors say the loss alone."""
+    for number, loss in enumerate(losses, start=first):
+        factors = {"fidelity_loss": loss, "seed": 0, "generator": "pixels", "metric": loss}
+        store.ledger.put(samples.run(number, recipe=recipe, cell=cell_of(loss, **changed), **factors))
+        table = np.repeat(np.array(FIELD[loss], dtype=float)[:, None], len(IMAGES), axis=1)
+        store.ledger.put(samples.assessment(number, assessors=assessors(samples), images=IMAGES, score=table))
+
+
+def numbers_of(store: Store, samples: Any) -> list[tuple[str, list[int]]]:
+    """Each contest's label, and the numbers that its runs were made by."""
+    cube = cube_of(store)
+    made = {samples.key(number): number for number in range(100)}
+    return [(c.label, sorted(made[str(cube["run"].values[p])] for p in c.runs.values())) for c in contests(cube)]
+
+
+def test_after_an_edit_of_the_recipe_the_new_runs_compete(store: Store, samples: Any) -> None:
+    compete_anew(store, samples, 0)
+    compete_anew(store, samples, 10, steps=50)
+    assert numbers_of(store, samples) == [("", [10, 11, 12])]
+
+
+def test_old_and_new_runs_of_an_edited_recipe_are_not_mixed(store: Store, samples: Any) -> None:
+    compete_anew(store, samples, 0, losses=["l2", "ssim"])
+    compete_anew(store, samples, 10, losses=["gmsd"], steps=50)
+    assert numbers_of(store, samples) == []
+    compete_anew(store, samples, 20, losses=["gmsd"])
+    assert numbers_of(store, samples) == [("", [0, 1, 20])]
+    compete_anew(store, samples, 30, losses=["l2"], steps=50)
+    assert numbers_of(store, samples) == [("", [0, 1, 20])], "two new ones are no contest yet"
+
+
+def test_of_two_runs_that_differ_in_versions_alone_the_newer_competes(store: Store, samples: Any) -> None:
+    compete_anew(store, samples, 0)
+    compete_anew(store, samples, 10, losses=["ssim"])
+    assert numbers_of(store, samples) == [("", [0, 2, 10])]
+
+
+def test_what_no_factor_says_sets_contests_of_two_recipes_apart(store: Store, samples: Any) -> None:
+    blur = {"use": "gaussian-blur", "parameters": {"sigma": 2.0}, "label": "start"}
+    compete_anew(store, samples, 0, recipe="from-jpeg")
+    compete_anew(store, samples, 10, recipe="from-blur", data={**cell_of("l2")["data"], "degrade": [blur]})
+    assert numbers_of(store, samples) == [("recipe=from-jpeg", [0, 1, 2]), ("recipe=from-blur", [10, 11, 12])]
+
+
+@pytest.mark.parametrize(
+    ("changed", "competes"),
+    [
+        ({"assess": {"with": ["vif", "gmsd"]}}, True),
+        ({"runtime": {"precision": "float32", "threads": 8}}, True),
+        ({"generator": {"use": "pixels", "parameters": {}, "label": "mine", "init": None}}, True),
+        ({"runtime": {"precision": "bfloat16", "threads": 0}}, False),
+        ({"generator": {"use": "pixels", "parameters": {"start": "grey"}, "label": None, "init": None}}, False),
+        ({"seed": 1}, False),
+        ({"steps": 201}, False),
+    ],
+)
+def test_runs_compete_if_what_made_their_outputs_is_the_same(
+    store: Store, samples: Any, changed: dict[str, Any], competes: bool
+) -> None:
+    compete_anew(store, samples, 0, losses=["l2", "ssim"])
+    compete_anew(store, samples, 10, losses=["gmsd"], **changed)
+    assert bool(contests(cube_of(store))) == competes
+
+
+@pytest.mark.parametrize(
+    ("data", "competes"),
+    [
+        ({"test": {"use": "set5"}, "validate": {"use": "set14"}}, True),
+        ({"train": {"use": "photos", "parameters": {"split": "train"}, "label": "other"}}, True),
+        ({"train": {"use": "div2k"}}, False),
+        ({"degrade": []}, False),
+    ],
+)
+def test_trained_networks_are_known_by_what_they_were_trained_on(data: dict[str, Any], competes: bool) -> None:
+    train = {"use": "photos", "parameters": {"split": "train"}, "label": None}
+    cells = [cell_of("l2"), cell_of("ssim")]
+    for cell in cells:
+        cell["data"] = {**cell["data"], "train": train}
+    cells[1]["data"] |= data
+    assert (without_loss(cells[0]) == without_loss(cells[1])) == competes
+
+
+def test_a_cube_without_its_store_goes_by_factors(store: Store, samples: Any, tmp_path: Any) -> None:
+    compete_anew(store, samples, 0)
+    cube = cube_of(store)
+    assert numbers_of(store, samples) == [("", [0, 1, 2])]
+    opened = xr.open_zarr(f"{store.root}/cube.zarr")
+    assert len(contests(opened.isel(image=[0]))) == 1, "as others open it"
+    alone = cube.copy()
+    alone.encoding = {"source": str(tmp_path / "cube.nc")}
+    assert [len(contest.runs) for contest in contests(alone)] == [3]
+
+
+def test_a_lost_record_is_named_rather_than_left_out(store: Store, samples: Any) -> None:
+    compete_anew(store, samples, 0)
+    cube = cube_of(store)
+    (file,) = Path(store.root).glob(f"ledger/loose/*/*.run.{samples.key(1)}.*")
+    file.write_bytes(b"half")
+    with pytest.raises(QueryError, match=rf"record of run {samples.key(1)[:12]} is gone or damaged") as caught:
+        contests(cube)
+    assert "\n" not in str(caught.value)
+    store.refresh(rebuild=True)
+    assert contests(open_cube(store.root)) == []
+
+
+def test_records_of_a_bucket_are_found(samples: Any) -> None:
+    store = Store("memory://study")
+    compete_anew(store, samples, 0)
+    assert len(contests(cube_of(store))) == 1
+
+
 def test_sums_of_losses_and_failed_runs_do_not_compete(store: Store, samples: Any) -> None:
     compete(store, samples, {"l1+0.2*gmsd": FIELD["gmsd"], "ssim": FIELD["ssim"], "l2": FIELD["l2"]})
     store.ledger.put(samples.run(50, fidelity_loss="gmsd", seed=0, generator="pixels", status="failed"))
@@ -124,13 +256,33 @@ def test_ladders_count_pairs_in_order_and_ties_as_half(store: Store, samples: An
     assert across == pytest.approx({"psnr": 1.0, "ssim": 0.5, "gmsd": 1.0, "niqe": 0.0})
 
 
-def rate(store: Store, samples: Any, mos: list[float], scores: np.ndarray, references: list[str]) -> None:
+def rate(
+    store: Store,
+    samples: Any,
+    mos: list[float],
+    scores: np.ndarray,
+    references: list[str],
+    number: int = 200,
+    generator: str = "identity",
+    output: str = "rated",
+    degrade: Any = (),
+) -> None:
+    """A run on images that people rated, each of another reference's content; `output`: what was made of them."""
+
+    def artefact(what: str, image: int) -> str:
+        return f"{samples.key((what, image))}.png"
+
+    about = {"mos_std": None, "distortion_type": "wn", "dataset": "live"}
     images = [
-        samples.image(f"live/{i}", mos=m, mos_std=None, distortion_type="wn", rated_reference=r, dataset="live")
+        samples.image(
+            f"live/{i}", mos=m, rated_reference=r, input=artefact("rated", i), output=artefact(output, i), **about
+        )
         for i, (m, r) in enumerate(zip(mos, references, strict=True))
     ]
-    store.ledger.put(samples.run(200, fidelity_loss="", generator="identity", discriminator="", seed=0))
-    store.ledger.put(samples.assessment(200, assessors=assessors(samples), images=images, score=scores))
+    cell = {"generator": {"use": generator}, "data": {"degrade": list(degrade)}, "optimize": None}
+    factors = {"fidelity_loss": "", "generator": generator, "discriminator": "", "seed": 0}
+    store.ledger.put(samples.run(number, cell=cell, **factors))
+    store.ledger.put(samples.assessment(number, assessors=assessors(samples), images=images, score=scores))
 
 
 def test_opinions_are_rank_correlations_with_the_direction_turned(store: Store, samples: Any) -> None:
@@ -146,6 +298,31 @@ def test_opinions_are_rank_correlations_with_the_direction_turned(store: Store, 
         for sign, row in zip(signs, scores, strict=True)
     ]
     np.testing.assert_allclose(found["live, by reference"].total(), halves)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"generator": "imdn", "output": "restored"},
+        {"generator": "folder", "output": "restored"},
+        {"generator": "identity", "degrade": [{"use": "jpeg", "parameters": {"quality": 10}}]},
+    ],
+)
+def test_opinions_are_of_the_images_that_people_saw(store: Store, samples: Any, other: dict[str, Any]) -> None:
+    """What a network, another program or a degradation makes of rated images, nobody has rated."""
+    mos = [1.0, 2.0, 3.0, 4.0, 5.0]
+    scores = np.outer([1, 1, -1, -1], mos)
+    rate(store, samples, mos, -5 * scores, ["a"] * 5, number=201, **other)
+    assert opinions(cube_of(store)) == {}
+    rate(store, samples, mos, scores, ["a"] * 5)
+    np.testing.assert_allclose(opinions(cube_of(store))["live"].total(), 1.0)
+
+
+def test_rated_images_count_whatever_passes_them_on(store: Store, samples: Any) -> None:
+    """Judged later, as files of a folder: their content says that they are the same."""
+    mos = [1.0, 2.0, 3.0]
+    rate(store, samples, mos, np.outer([1, 1, -1, -1], mos), ["a"] * 3, generator="folder")
+    np.testing.assert_allclose(opinions(cube_of(store))["live"].total(), 1.0)
 
 
 def test_opinions_survive_the_cube(store: Store, samples: Any) -> None:

@@ -28,7 +28,7 @@ def query(
 
     chosen = selection.select_runs(cube, _conditions(where))
     if assessors:
-        chosen = chosen.isel(assessor=[selection.find_assessor(cube, name) for name in dict.fromkeys(assessors)])
+        chosen = chosen.isel(assessor=[selection.find_assessor(chosen, name) for name in dict.fromkeys(assessors)])
     if by:
         return PerceptAccessor(chosen).table(by)
     return tables.cells(chosen, selection.varying(cube))

@@ -64,12 +64,22 @@ def find_coordinate(cube: xr.Dataset, name: str) -> str:
 
 
 def find_assessor(cube: xr.Dataset, name: str) -> int:
-    """Index of the assessor of that label or key. Raises QueryError, with the nearest labels, if there is none."""
-    for coordinate in ("assessor", "assessor_key"):
-        found = np.flatnonzero(plain(cube[coordinate]) == name)
+    """Index of the assessor of that label or key, or of the only one of that name: `psnr` for `psnr(crop-border=4)`.
+
+    One that has scores in the cube as it is goes before those that have none. Raises QueryError, with the nearest
+    labels, if there is none, or with all of them if there are several.
+    """
+    labels, status = plain(cube["assessor"]), cube["status"]
+    scored = (status != 0).any([d for d in status.dims if d != "assessor"]).values
+    same_name = np.array([label.partition("(")[0] == name for label in labels], dtype=bool)
+    ways = (labels == name, plain(cube["assessor_key"]) == name, same_name)
+    for matching in (*(way & scored for way in ways), *ways):
+        found = np.flatnonzero(matching)
+        if len(found) > 1:
+            raise QueryError(f"assessor {name!r}: there is {_listed(labels[found].tolist())}; say which")
         if len(found):
             return int(found[0])
-    raise QueryError(f"assessor {name!r}: {_nearest(name, plain(cube['assessor']).tolist())}")
+    raise QueryError(f"assessor {name!r}: {_nearest(name, labels.tolist())}")
 
 
 def select_runs(cube: xr.Dataset, wanted: Mapping[str, Any]) -> xr.Dataset:
@@ -128,4 +138,4 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return ", ".join(name or "''" for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Store:
     """What is below a folder, or an fsspec URL such as `s3://bucket/prefix`. Nothing is created until the first write.
 
-    Any number of processes may use one store at once.
+    Any number of processes may use one store at once; on systems without fcntl (Windows) one at a time may refresh.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -68,3 +69,13 @@ def open_cube(store: str | Path | Store) -> xr.Dataset:
             return cube
         store.refresh(rebuild=True)
     raise StoreError(f"{store.root}: the cube is replaced faster than it can be opened; try again")
+
+
+def store_of(cube: xr.Dataset) -> Store | None:
+    """The store that a cube, or a part of one, was opened from; None for one that was exported, or made anew."""
+    from percept_store.cube.shelf import FOLDER, POINTER, version_of
+
+    folder, _, name = str(cube.encoding.get("source", "")).replace(os.sep, "/").rpartition("/")
+    if version_of(name) is not None and folder.endswith(f"/{FOLDER}"):
+        return Store(folder.removesuffix(f"/{FOLDER}"))
+    return Store(folder) if name == POINTER else None

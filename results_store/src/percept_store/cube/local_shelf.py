@@ -12,6 +12,7 @@ from percept_store.cube.arrays import hard_copy
 from percept_store.cube.shelf import FOLDER, POINTER, version_of
 from percept_store.errors import StoreError, explained
 from percept_store.ledger.backend import Backend
+from percept_store.ledger.local import TEMPORARY
 
 _DRAFT = ".draft-"
 
@@ -36,8 +37,9 @@ class LocalShelf:
         if not self._root.is_dir():
             raise StoreError(f"{self._root}: no such store; run a recipe into it first, or name another")
         with self._backend.locked(f"{FOLDER}/refresh.lock"), explained(self._folder):
-            for left in self._folder.glob(f"{_DRAFT}*"):
-                _remove(left)
+            for pattern in (f"{_DRAFT}*", f".*{TEMPORARY}"):
+                for left in self._folder.glob(pattern):
+                    _remove(left)
             yield
 
     def current(self) -> int | None:

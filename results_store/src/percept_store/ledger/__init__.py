@@ -73,8 +73,8 @@ class Ledger:
     def compact(self, max_bytes: int = SEGMENT_BYTES, stale_seconds: float = STALE_SECONDS) -> int:
         """Pack loose records into segments of at most `max_bytes` (one larger record gets its own); how many.
 
-        Also removes temporary files older than `stale_seconds` that killed writers left. One process at a time
-        compacts; reading and writing go on meanwhile.
+        Also removes temporary files older than `stale_seconds` that killed writers of records and artefacts left. One
+        process at a time compacts; reading and writing go on meanwhile.
         """
         return compact(self._backend, self._listing, self.report, max_bytes, stale_seconds)
 

@@ -11,6 +11,7 @@ from percept_store.ledger.segments import Place, encode_segment
 
 SEGMENT_BYTES = 64 << 20
 STALE_SECONDS = 3600.0
+_SWEPT = ("ledger", "artefacts")  # whoever refreshes sweeps `cubes`
 
 Packed = tuple[str, str, str, bytes]
 
@@ -20,7 +21,8 @@ def compact(
 ) -> int:
     """What `Ledger.compact` does; see there."""
     with backend.locked("ledger/compact.lock"):
-        backend.sweep("ledger", stale_seconds)
+        for folder in _SWEPT:
+            backend.sweep(folder, stale_seconds)
         loose = listing.loose()
         if not loose:
             return 0

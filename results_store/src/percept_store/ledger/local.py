@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import time
@@ -14,11 +13,17 @@ from pathlib import Path
 from percept_store.errors import explained
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
-_TEMPORARY = ".tmp"
+# Windows would otherwise take what it reads for text.
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+TEMPORARY = ".tmp"
 
 
 class LocalBackend:
-    """A folder on one machine, or on a network file system with atomic rename."""
+    """A folder on one machine, or on a network file system with atomic rename.
+
+    Where there is no fcntl, as on Windows, there are no locks: records and artefacts are as safe as elsewhere, but of
+    two processes that refresh the cube at once one may spoil the other's draft. There, let one at a time refresh.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -67,8 +72,8 @@ class LocalBackend:
         path = self._root / name
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            _lock(descriptor)
         try:
             yield
         finally:
@@ -77,12 +82,21 @@ class LocalBackend:
     def sweep(self, folder: str, older_than: float) -> int:
         limit = time.time() - older_than
         removed = 0
-        for path in (self._root / folder).rglob(f".*{_TEMPORARY}"):
+        for path in (self._root / folder).rglob(f".*{TEMPORARY}"):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
                     removed += 1
         return removed
+
+
+def _lock(descriptor: int) -> None:
+    """Wait for an exclusive lock. Without fcntl nobody waits; see LocalBackend for what that costs."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _walk(folder: str, prefix: str) -> Iterator[str]:
@@ -102,7 +116,7 @@ def _walk(folder: str, prefix: str) -> Iterator[str]:
 @contextmanager
 def _reading(path: Path) -> Iterator[int]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, _READ)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -117,9 +131,9 @@ def _reading(path: Path) -> Iterator[int]:
 
 def _read_all(descriptor: int, start: int, length: int) -> bytes:
     parts = []
-    while length > 0 and (part := os.pread(descriptor, length, start)):
+    os.lseek(descriptor, start, os.SEEK_SET)
+    while length > 0 and (part := os.read(descriptor, length)):
         parts.append(part)
-        start += len(part)
         length -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -128,7 +142,7 @@ def _read_all(descriptor: int, start: int, length: int) -> bytes:
 def _temporary_beside(path: Path, data: bytes) -> Iterator[Path]:
     """A synced file with `data` in the folder of `path`, hence on the same file system; gone afterwards."""
     _make_folder(path.parent)
-    temporary = path.parent / f".{secrets.token_hex(8)}{_TEMPORARY}"
+    temporary = path.parent / f".{secrets.token_hex(8)}{TEMPORARY}"
     try:
         with temporary.open("xb", buffering=0) as file:
             view = memoryview(data)
@@ -160,7 +174,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    """Make the names in a folder durable. Windows, which opens no folders, does so in its own time."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -28,9 +28,10 @@ def parts(design: Design, members: Sequence[Configuration]) -> list[Part]:
     """One part of all `members` if the factors of their recipes are nested, else a part for each recipe.
 
     Where they are nested, one table needs no more columns than the widest of its recipes does. A configuration that
-    several recipes contain is in the part of each.
+    several recipes contain is in the part of each. Recipes come in the order of time.
     """
-    recipes = dict.fromkeys(recipe for c in members for recipe in c.recipes)
+    runs = sorted((run for c in members for run in c.runs), key=lambda run: run.index)
+    recipes = dict.fromkeys(recipe for run in runs for recipe in run.recipes or (run.recipe,))
     grouped = {recipe: [c for c in members if recipe in c.recipes] for recipe in recipes}
     sets = sorted((_factors(design, recipe, found) for recipe, found in grouped.items()), key=len)
     if len(grouped) > 1 and all(small <= large for small, large in pairwise(sets)):

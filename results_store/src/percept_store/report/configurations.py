@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from percept_store.report.natural import Natural, natural
 from percept_store.report.source import Run
 
 STANDARD = ("generator", "discriminator", "fidelity_loss")
@@ -15,7 +16,10 @@ RECIPE = "recipe"
 
 @dataclass(frozen=True)
 class Configuration:
-    """`factors`: every factor's value as text, "" where it does not apply; `name`: those that vary, in short."""
+    """`factors`: every factor's value as text, "" where it does not apply; `name`: those that vary, in short.
+
+    `runs` are in the order of their seeds.
+    """
 
     index: int
     name: str
@@ -24,7 +28,7 @@ class Configuration:
 
     @property
     def recipes(self) -> tuple[str, ...]:
-        """Every recipe that contains it, in order of time; "" for runs that no recipe made."""
+        """Every recipe that contains it; "" for runs that no recipe made."""
         return tuple(dict.fromkeys(recipe for run in self.runs for recipe in run.recipes or (run.recipe,)))
 
     @property
@@ -42,12 +46,14 @@ class Design:
     seeds: tuple[str, ...]
 
     def values(self, factor: str) -> tuple[str, ...]:
-        """The values of a factor, in order of appearance."""
-        return tuple(dict.fromkeys(c.factors[factor] for c in self.configurations))
+        """The values of a factor, in natural order."""
+        return tuple(sorted({c.factors[factor] for c in self.configurations}, key=natural))
 
 
 def group(runs: Sequence[Run]) -> Design:
-    """Group runs into configurations, baselines (which nothing trained) first, else in order of appearance.
+    """Group runs into configurations: baselines (which nothing trained) first, else in the natural order of factors.
+
+    The order of appearance would be that in which parallel runs happened to finish.
 
     Runs that share all factors and the seed, because a recipe was changed in between, are told apart by a factor
     `edition`, so that no mean mixes them.
@@ -57,14 +63,19 @@ def group(runs: Sequence[Run]) -> Design:
     for run, row in zip(runs, factors, strict=True):
         grouped.setdefault(tuple(row.values()), []).append(run)
     rows = {tuple(row.values()): row for row in factors}
-    order = sorted(rows, key=lambda values: bool(rows[values].get("fidelity_loss")))
+    order = sorted(rows, key=lambda values: _by_factors(rows[values]))
     varied, aliases = _varied([rows[values] for values in order])
     names = _names([rows[values] for values in order], varied)
     configurations = tuple(
-        Configuration(index, name, rows[values], tuple(grouped[values]))
+        Configuration(index, name, rows[values], tuple(sorted(grouped[values], key=lambda run: natural(run.seed))))
         for index, (values, name) in enumerate(zip(order, names, strict=True))
     )
-    return Design(configurations, varied, aliases, tuple(dict.fromkeys(run.seed for run in runs if run.seed)))
+    seeds = sorted({run.seed for run in runs if run.seed}, key=natural)
+    return Design(configurations, varied, aliases, tuple(seeds))
+
+
+def _by_factors(row: Mapping[str, str]) -> tuple[bool, list[Natural]]:
+    return bool(row.get("fidelity_loss")), [natural(value) for value in row.values()]
 
 
 def _factors(runs: Sequence[Run]) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,10 @@ from PIL import Image
 from percept_store.cube.layout import OK
 from percept_store.errors import StoreError
 from percept_store.report.configurations import Configuration
+from percept_store.report.notation import Notation, notation
 from percept_store.report.region import choose
 from percept_store.report.scatter import pairs
-from percept_store.report.source import Assessor, Source
+from percept_store.report.source import Assessor, Run, Source
 
 IMAGES = 4
 TILES = 16
@@ -80,7 +81,8 @@ def _compare(source: Source, configurations: Sequence[Configuration], image: int
     fitting = {index: picture for index, picture in outputs.items() if picture.shape == frame.shape}
     box = choose(frame, list(fitting.values()) or [frame], 128 if len(shown) <= _FEW_TILES else 96)
     tiles = [*_given(source, image, reference, frame, box, shown)]
-    tiles += [_tile(source, c, image, fitting.get(c.index), outputs.get(c.index), box) for c in shown]
+    written = _notations(source, image, shown)
+    tiles += [_tile(source, c, image, fitting.get(c.index), outputs.get(c.index), box, written) for c in shown]
     height, width = frame.shape[:2]
     top, left, rows, columns = box
     return Comparison(
@@ -127,10 +129,11 @@ def _tile(
     fitting: np.ndarray | None,
     output: np.ndarray | None,
     box: Box,
+    written: Mapping[int, Notation],
 ) -> Tile:
-    run = next((run for run in configuration.runs if source.outputs[run.index, image]), configuration.runs[0])
+    run = _shown_run(source, configuration, image)
     scores = tuple(
-        (assessor.label, f"{source.score[run.index, assessor.index, image]:.4g}")
+        (assessor.label, written[assessor.index].text(source.score[run.index, assessor.index, image]))
         for assessor in judges(source.assessors)
         if source.status[run.index, assessor.index, image] == OK
     )
@@ -140,6 +143,21 @@ def _tile(
         return Tile(configuration.name, "", f"the output has another size, {output.shape[1]}×{output.shape[0]}", scores)
     lost = "the output that was kept cannot be read" if source.outputs[run.index, image] else "no output was kept"
     return Tile(configuration.name, "", run.reason or lost, scores)
+
+
+def _shown_run(source: Source, configuration: Configuration, image: int) -> Run:
+    return next((run for run in configuration.runs if source.outputs[run.index, image]), configuration.runs[0])
+
+
+def _notations(source: Source, image: int, shown: Sequence[Configuration]) -> dict[int, Notation]:
+    """How each judge's scores are written under the pictures of one image, by the judge's place in the cube."""
+    runs = [_shown_run(source, c, image).index for c in shown]
+    found: dict[int, Notation] = {}
+    for judge in judges(source.assessors):
+        ok = source.status[runs, judge.index, image] == OK
+        values = source.score[runs, judge.index, image][ok].tolist()
+        found[judge.index] = notation(values, [(max if judge.higher else min)(values)] if values else [])
+    return found
 
 
 def judges(assessors: Sequence[Assessor]) -> list[Assessor]:

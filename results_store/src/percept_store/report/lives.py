@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,8 @@ import xarray as xr
 from markupsafe import Markup
 
 from percept_store.errors import QueryError
-from percept_store.report.palette import COLOURS, INK
+from percept_store.report.labels import annotate
+from percept_store.report.palette import COLOURS
 from percept_store.report.svg import draw
 from percept_store.studies.asymmetry import Asymmetry, Correlation, asymmetry
 
@@ -29,7 +29,9 @@ _SAID = {"within": "pairs of levels of one distortion", "across": "pairs of leve
 
 
 OUTLIERS = 2
-WIDE, HIGH = 0.16, 0.032  # of a name, as shares of the axes
+# Shares of what the axis spans: from its beginning to arrows and to the edge; room for names behind its end.
+_ARROW, _BEFORE, _AFTER = 0.08, 0.14, 0.2
+_NO_SPAN = 0.1  # what it spans where all values are equal
 
 
 @dataclass(frozen=True)
@@ -72,52 +74,44 @@ def _panel(study: Asymmetry, correlation: Correlation) -> Panel:
     shown = [place for place in range(len(study.names)) if math.isfinite(x[place]) and math.isfinite(y[place])]
     titles = {f"m{p}": f"{study.names[p]}: {life} {x[p]:.3f}, objective {y[p]:.3f}" for p in shown}
     edge = _edge(x[shown])
+    span = float(np.max(x[shown])) - edge or _NO_SPAN
+    drawn = np.where(x < edge, edge - _ARROW * span, x)
 
     def paint(axes: Axes) -> None:
         for place in shown:
             low, high = study.bounds["objective"][:, place]
-            across, mark = max(x[place], edge), "o" if x[place] >= edge else "<"
-            axes.plot([across] * 2, [low, high], color=COLOURS[0], linewidth=0.8, alpha=0.35)
-            axes.plot(across, y[place], mark, color=COLOURS[0], markersize=5, markeredgewidth=0, gid=f"m{place}")
-        names = {p: study.names[p] + (f" ({x[p]:.2f})" if x[p] < edge else "") for p in shown}
-        _name(axes, names, np.maximum(x, edge), y)
-        axes.margins(0.12)
+            mark = "o" if x[place] >= edge else "<"
+            axes.plot([drawn[place]] * 2, [low, high], color=COLOURS[0], linewidth=0.8, alpha=0.35)
+            axes.plot(drawn[place], y[place], mark, color=COLOURS[0], markersize=5, markeredgewidth=0, gid=f"m{place}")
+        _frame(axes, edge, span)
         axes.set_xlabel(_MEANING.get(life, f"as an assessor: rank correlation with people, {life}"), parse_math=False)
         axes.set_ylabel(_MEANING["objective"], parse_math=False)
+        names = [study.names[p] + (f" ({x[p]:.2f})" if x[p] < edge else "") for p in shown]
+        annotate(axes, names, np.stack([drawn[shown], y[shown]], axis=1))
 
     figure = draw(paint, f"lives {life}", (4.6, 4.4), titles)
     return Panel(_SAID.get(life, f"people, {life}"), _finding(correlation), figure)
 
 
 def _edge(values: np.ndarray) -> float:
-    """Where the axis begins: up to two metrics far below all others stand at it, as arrows, with their value."""
+    """Where the axis begins: up to two metrics far below all others are arrows before it, with their value.
+
+    Far is more than what the others span, which must be something; each must lie before the axis, too.
+    """
     ordered = np.sort(values)
-    few = min(OUTLIERS, len(ordered) - 1)
-    gap = ordered[few] - ordered[0]
-    return float(ordered[few] if gap > np.ptp(ordered) / 2 else ordered[0])
+    for few in range(min(OUTLIERS, len(ordered) - 1), 0, -1):
+        gap, step, rest = ordered[few] - ordered[0], ordered[few] - ordered[few - 1], ordered[-1] - ordered[few]
+        if gap > rest > 0 and step > _BEFORE * rest:
+            return float(ordered[few])
+    return float(ordered[0])
 
 
-def _name(axes: Axes, names: Mapping[int, str], x: np.ndarray, y: np.ndarray) -> None:
-    """Names beside the marks, moved down until none covers another."""
-    shown = list(names)
-    span_x, span_y = (float(np.ptp(v[shown])) or 1.0 for v in (x, y))
-    taken: list[tuple[float, float]] = []
-    for place in sorted(shown, key=lambda p: -y[p]):
-        across, up = (x[place] - x[shown].min()) / span_x, (y[place] - y[shown].min()) / span_y
-        while any(abs(across - a) < WIDE and abs(up - b) < HIGH for a, b in taken):
-            up -= HIGH
-        taken.append((across, up))
-        right = across < 0.75
-        axes.annotate(
-            names[place],
-            (x[place], y[shown].min() + up * span_y),
-            xytext=(5 if right else -5, 0),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="center",
-            fontsize=6.5,
-            color=INK,
-        )
+def _frame(axes: Axes, edge: float, span: float) -> None:
+    """Room for the marks at both ends, and no figures where no value can be: both lives end at 1."""
+    axes.margins(y=0.12)
+    axes.set_xlim(edge - _BEFORE * span, edge + (1 + _AFTER) * span)
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= min(high, 1.0)])
 
 
 def _finding(correlation: Correlation) -> str:

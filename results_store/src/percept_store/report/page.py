@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from percept_store.report import columns, crops, curves, lives, palette, provenance, scatter, scores
-from percept_store.report.configurations import Configuration, Design, group
+from percept_store.report import columns, crops, curves, lives, notation, palette, provenance, scatter, scores
+from percept_store.report.configurations import RECIPE, Configuration, Design, group
 from percept_store.report.source import Assessor, Source
 
 LISTED = 200
@@ -58,7 +58,9 @@ def _content(source: Source) -> dict[str, Any]:
         "facts": provenance.facts(source.runs),
         "commands": provenance.commands(source.runs),
         "varied": varied(design),
+        "alike": alike(design),
         "fixed": columns.fixed(design),
+        "ranks": {name: {v: rank for rank, v in enumerate(design.values(name))} for name in design.varied},
         "several": len({recipe for c in design.configurations for recipe in c.recipes}) > 1,
         "sets": len({table.images for table in tables}),
         "seeded": any(len(c.runs) > 1 for c in design.configurations),
@@ -72,8 +74,20 @@ def _content(source: Source) -> dict[str, Any]:
 
 
 def varied(design: Design) -> list[tuple[str, str]]:
-    """Each varied factor with its values, in words, without the runs to which it does not apply."""
-    return [(factor, _listed([value for value in design.values(factor) if value], 8)) for factor in design.varied]
+    """Each factor that has several values, with these in words, without the runs to which it does not apply."""
+    found = {factor: _told(design, factor) for factor in design.varied}
+    return [(factor, _listed(values, 8)) for factor, values in found.items() if len(values) > 1]
+
+
+def alike(design: Design) -> list[tuple[str, str]]:
+    """Each factor that has one value wherever it applies, but does not apply everywhere."""
+    found = {factor: _told(design, factor) for factor in design.varied}
+    return [(factor, values[0]) for factor, values in found.items() if len(values) == 1]
+
+
+def _told(design: Design, factor: str) -> list[str]:
+    # A run that no recipe made differs from those of a recipe; what does not apply is not another value.
+    return [value or "no recipe" for value in design.values(factor) if value or factor == RECIPE]
 
 
 def _comparable(design: Design, tables: Sequence[scores.Table]) -> list[Configuration]:
@@ -106,7 +120,7 @@ def _about(assessor: Assessor) -> str:
 
 def _bounds(assessor: Assessor) -> str:
     low, high = (
-        scores.number(bound, 0) if bound % 1 == 0 or math.isinf(bound) else f"{bound:g}"
+        notation.number(bound, 0) if bound % 1 == 0 or math.isinf(bound) else f"{bound:g}"
         for bound in (assessor.low, assessor.high)
     )
     return f"{low} to {high}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from percept_store.report.configurations import Configuration, Design
 
@@ -36,13 +36,24 @@ class Looks:
 
 
 def encode(design: Design) -> Looks:
-    """Colour by the discriminator, marker and dash by the fidelity loss, or by other factors if these do not vary."""
-    free = [name for name in ("discriminator", "objective", *design.varied) if name in design.varied]
-    marker_by = "fidelity_loss" if "fidelity_loss" in design.varied and len(set(free)) > 1 else ""
+    """Colour by the discriminator, marker and dash by the fidelity loss, or by other factors if these do not vary.
+
+    A factor varies here if it has several values among what is trained; baselines look alike whatever they are.
+    """
+    varied = _varied(design)
+    free = [name for name in ("discriminator", "objective", *varied) if name in varied]
+    marker_by = "fidelity_loss" if "fidelity_loss" in varied and len(set(free)) > 1 else ""
     colour_by = next((name for name in free if name != marker_by), "")
     marker_by = marker_by or next((name for name in free if name != colour_by), "")
     looks = (_look(design, c, colour_by, marker_by) for c in design.configurations)
     return Looks(tuple(looks), colour_by, marker_by)
+
+
+def one_colour(looks: Looks) -> Looks:
+    """The same, but of one colour for all that is trained: where there are more values than colours."""
+    given = looks.by_configuration
+    plain = (look if look.marker == BASELINE[0] else replace(look, colour=COLOURS[0]) for look in given)
+    return Looks(tuple(plain), "", looks.marker_by)
 
 
 def distinct(looks: Sequence[Look]) -> list[Look]:
@@ -50,6 +61,11 @@ def distinct(looks: Sequence[Look]) -> list[Look]:
     if len({(look.colour, look.dash) for look in looks}) == len(looks):
         return list(looks)
     return [_nth(index % len(COLOURS), index // len(COLOURS)) for index in range(len(looks))]
+
+
+def _varied(design: Design) -> list[str]:
+    trained = [c for c in design.configurations if c.trained]
+    return [name for name in design.varied if len({c.factors[name] for c in trained} - {""}) > 1]
 
 
 def _look(design: Design, configuration: Configuration, colour_by: str, marker_by: str) -> Look:

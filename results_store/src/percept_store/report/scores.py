@@ -12,6 +12,7 @@ import numpy as np
 from percept_store.cube.layout import FAILED, NOT_APPLICABLE, NOT_RUN, OK
 from percept_store.report.columns import Part, parts
 from percept_store.report.configurations import Configuration, Design
+from percept_store.report.notation import notation
 from percept_store.report.source import Assessor, Source
 
 _WORDS = {NOT_RUN: "not run", FAILED: "failed", NOT_APPLICABLE: "n/a"}
@@ -23,8 +24,8 @@ class Cell:
     """One configuration under one assessor. `value` None: there is no score, `text` says which kind of none.
 
     quality  from 0, worst of its column, to 1, best; None where the column has nothing to compare
-    best     best of its column, in its table or in all tables of the same images
-    leads    best of all tables of the same images, where these are several
+    best     best of its column, in its table or in all tables of the same images, or written like that one
+    leads    best of all tables of the same images, where these are several, or written like that one in its table
     """
 
     text: str
@@ -79,27 +80,6 @@ def run_means(source: Source, run: int, images: Sequence[int]) -> np.ndarray:
     counts = ok.sum(axis=1)
     means: np.ndarray = np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
     return means
-
-
-def decimals(values: Iterable[float]) -> int:
-    """Decimals that show the differences between `values` with three digits, and at most five of the largest."""
-    finite = [value for value in values if math.isfinite(value)]
-    spread = max(finite, default=0.0) - min(finite, default=0.0)
-    largest = max((abs(value) for value in finite), default=0.0) or 1.0
-    return max(min(2 - _magnitude(spread or largest / 100), 4 - _magnitude(largest)), 0)
-
-
-def _magnitude(value: float) -> int:
-    return math.floor(math.log10(value))
-
-
-def number(value: float, digits: int) -> str:
-    """`value` with so many decimals; in scientific form where these would show nothing of it."""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value and (abs(value) < 0.5 * 10**-digits or abs(value) >= 1e7):
-        return f"{value:.2e}".replace("-", "−")
-    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def _tables(source: Source, design: Design, members: Sequence[Configuration], images: Sequence[int]) -> Iterator[Table]:
@@ -163,7 +143,11 @@ def _best(cells: Iterable[Cell], assessor: Assessor) -> float | None:
 
 def _column(cells: Sequence[Cell], assessor: Assessor, top: float | None) -> list[Cell]:
     values = [cell.value for cell in cells if cell.value is not None]
-    digits, best = decimals(values), _best(cells, assessor)
+    whole = [cell.value for cell in cells if cell.value is not None and not cell.partial]
+    best = _best(cells, assessor)
+    written = notation(values, [bound for bound in (best, top) if bound in whole])
+    # What reads alike is marked alike: nobody could see why one of them should be the best.
+    firsts, tops = ({written.text(bound)} if bound in whole else set() for bound in (best, top))
     finite = [value for value in values if math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
 
@@ -171,8 +155,8 @@ def _column(cells: Sequence[Cell], assessor: Assessor, top: float | None) -> lis
         if cell.value is None:
             return cell
         quality = _quality(cell.value, low, high, assessor.higher) if high > low else None
-        is_best, leads = (cell.value == bound and not cell.partial for bound in (best, top))
-        text, spread = number(cell.value, digits), "" if math.isnan(cell.std) else f"{cell.std:.{digits}f}"
+        text, spread = written.text(cell.value), "" if math.isnan(cell.std) else written.text(cell.std)
+        is_best, leads = (text in found and not cell.partial for found in (firsts, tops))
         return replace(cell, text=text, spread=spread, quality=quality, best=is_best or leads, leads=leads)
 
     return [finish(cell) for cell in cells]

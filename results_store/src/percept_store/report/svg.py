@@ -40,7 +40,7 @@ def draw(paint: Callable[[Axes], None], salt: str, size: tuple[float, float], ti
     """Paint one pair of axes and return its `<svg>`, `size` in inches, text left as text.
 
     `salt` keeps this figure's ids apart from others on the page. Artists whose gid is in `titles` get that tooltip;
-    a gid `c3` becomes the attribute `data-c="3"`.
+    a gid `c3`, or `c3-` and more, becomes the attribute `data-c="3"`.
     """
     from matplotlib import rc_context, rcdefaults, rcParams
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ def _embed(svg: str, titles: Mapping[str, str]) -> str:
 
 
 def _group(gid: str, titles: Mapping[str, str]) -> str:
-    configuration = re.fullmatch(r"c(\d+)", gid)
+    configuration = re.fullmatch(r"c(\d+)(?:-.*)?", gid)
     attribute = f' data-c="{configuration[1]}"' if configuration else ""
     return f"<g{attribute}>" + (f"<title>{escape(titles[gid])}</title>" if gid in titles else "")
 

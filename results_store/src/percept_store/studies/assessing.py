@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from percept_store.selection import factor_names
+from percept_store.selection import factor_names, plain
 from percept_store.studies.lives import Life, by_means, metrics, numbers, signed, texts
+from percept_store.studies.resolved import resolved_cells
 from percept_store.studies.statistics import mean, spearman
 
 DISTORTION, LEVEL = "distortion", "level"
@@ -48,20 +49,37 @@ def _ordered(cube: xr.Dataset, pairs: Sequence[tuple[int, int]]) -> Life:
 def opinions(cube: xr.Dataset) -> dict[str, Life]:
     """Dataset of rated images → Spearman's correlation of each assessor with the mean opinions, direction turned.
 
-    Counted are rated images as they are: those of runs that optimise nothing and degrade nothing. `<dataset>, by
-    reference` is the mean of the correlations among images of one reference, where that has four at least.
+    Counted are rated images as they are: those of runs that optimise nothing and degrade nothing, where what comes out
+    is what went in, as with the generator `identity`. `<dataset>, by reference` is the mean of the correlations among
+    images of one reference, where that has four at least. Raises QueryError as `resolved_cells` does.
     """
     mos = np.asarray(cube["mos"].values, dtype=float)
-    untouched = (texts(cube, "fidelity_loss") == "") & (texts(cube, "run_status") == "ok")
-    scores = signed(cube)[untouched]
+    untouched = _untouched(cube, np.isfinite(mos))
+    seen = untouched.any(axis=0)
+    scores = np.where(untouched[:, None], signed(cube), np.nan)
     found: dict[str, Life] = {}
-    for dataset in dict.fromkeys(texts(cube, "dataset")[np.isfinite(mos)]):
-        images = np.flatnonzero(np.isfinite(mos) & (texts(cube, "dataset") == dataset))
+    for dataset in dict.fromkeys(texts(cube, "dataset")[seen]):
+        images = np.flatnonzero(seen & (texts(cube, "dataset") == dataset))
         # Every run that left the images alone scored the same ones, which differ in nothing.
         values = mean(np.moveaxis(scores[:, :, images], 0, -1))
         references = texts(cube, "rated_reference")[images]
         found |= _correlated(cube, str(dataset), images, values, mos[images], references)
     return found
+
+
+def _untouched(cube: xr.Dataset, rated: np.ndarray) -> np.ndarray:
+    """(run, image): whether what was scored is the image that people rated.
+
+    Artefacts go by their content. Whether a run made its input of a rated image only its cell can say.
+    """
+    given, output = (plain(cube[name].transpose("run", "image")) for name in ("input", "output"))
+    idle = (texts(cube, "fidelity_loss") == "") & (texts(cube, "run_status") == "ok")
+    same = (given == output) & (given != "") & rated & idle[:, None]
+    cells = resolved_cells(cube, np.flatnonzero(same.any(axis=1)))
+    kept = np.zeros(len(same), dtype=bool)
+    kept[[place for place, cell in cells.items() if not (cell.get("data") or {}).get("degrade")]] = True
+    untouched: np.ndarray = same & kept[:, None]
+    return untouched
 
 
 def _correlated(

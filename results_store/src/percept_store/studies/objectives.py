@@ -15,9 +15,10 @@ import xarray as xr
 from percept_store.errors import QueryError
 from percept_store.selection import factor_names
 from percept_store.studies.lives import Life, by_means, signed, texts
+from percept_store.studies.resolved import resolved_cells, without_loss
 from percept_store.studies.statistics import LEAST, mean, shares
 
-LOSS = "fidelity_loss"
+LOSS, RECIPE = "fidelity_loss", "recipe"
 DISTANCE = "psnr"
 
 
@@ -48,7 +49,7 @@ class Objectives:
 def objectives(cube: xr.Dataset, judges: Sequence[str] = ()) -> Objectives | None:
     """What the cube says of losses; None where no three single losses compete. `judges`: names, default all.
 
-    Raises QueryError if a judge is unknown.
+    Raises QueryError if a judge is unknown, or the records of runs cannot be read.
     """
     found = contests(cube)
     if not found:
@@ -71,24 +72,44 @@ def objectives(cube: xr.Dataset, judges: Sequence[str] = ()) -> Objectives | Non
 
 
 def contests(cube: xr.Dataset) -> list[Contest]:
-    """Groups of at least three successful runs that differ in their single fidelity loss alone."""
+    """Groups of at least three successful runs that differ in their single fidelity loss alone.
+
+    That is what the cells say which their records hold (see `without_loss`), or factors where a record holds none. Of
+    two runs of one loss in a group the newer competes. Of several groups that neither recipe nor factors tell apart, as
+    after an edit of the recipe, there is only the one with the newest run. Raises QueryError as `resolved_cells` does.
+    """
     losses = texts(cube, LOSS)
     single = np.array([loss not in ("", "none") and not set("+*") & set(loss) for loss in losses], dtype=bool)
-    places = np.flatnonzero(single & (texts(cube, "run_status") == "ok"))
-    factors = [name for name in factor_names(cube) if name != LOSS and not _renames(cube, name, places)]
-    columns = {name: texts(cube, name) for name in factors}
-    varied = [name for name in factors if len(set(columns[name][places])) > 1]
+    cells = resolved_cells(cube, np.flatnonzero(single & (texts(cube, "run_status") == "ok")))
+    factors = _other_factors(cube, [*cells])
     groups: dict[str, dict[str, int]] = {}
-    for place in places:
-        label = ", ".join(f"{name}={columns[name][place]}" for name in varied)
-        groups.setdefault(label, {}).setdefault(losses[place], int(place))
-    return [Contest(label, runs) for label, runs in groups.items() if len(runs) >= LEAST]
+    # Runs stand in order of creation, so that a newer one takes the place of an older one.
+    for place, cell in cells.items():
+        groups.setdefault(without_loss(cell) if cell else factors[place], {})[losses[place]] = place
+    complete = sorted((runs for runs in groups.values() if len(runs) >= LEAST), key=lambda runs: max(runs.values()))
+    newest = dict(zip(_labels(cube, complete), complete, strict=True))
+    return [Contest(label, runs) for label, runs in newest.items()]
 
 
-def _renames(cube: xr.Dataset, factor: str, places: np.ndarray) -> bool:
-    """Whether a factor only says the loss again, as the axis of a matrix that goes through losses does."""
-    pairs = set(zip(texts(cube, LOSS)[places], texts(cube, factor)[places], strict=True))
-    return len(pairs) == len({loss for loss, _ in pairs}) and len({value for _, value in pairs}) > 1
+def _other_factors(cube: xr.Dataset, places: Sequence[int]) -> dict[int, str]:
+    """All factors of each of these runs but the loss, and what only says the loss again, as the axis of a matrix."""
+    losses = texts(cube, LOSS)[places]
+    columns = {name: texts(cube, name)[places] for name in factor_names(cube) if name != LOSS}
+    kept = {name: column for name, column in columns.items() if not _renames(losses, column)}
+    return {place: repr([column[row] for column in kept.values()]) for row, place in enumerate(places)}
+
+
+def _renames(losses: np.ndarray, column: np.ndarray) -> bool:
+    pairs = set(zip(losses, column, strict=True))
+    return len(pairs) == len(set(losses)) and len(set(column)) > 1
+
+
+def _labels(cube: xr.Dataset, groups: Sequence[dict[str, int]]) -> list[str]:
+    """`start=jpeg`: what the runs of a group have in common, and not all groups have."""
+    columns = {name: texts(cube, name) for name in (RECIPE, *factor_names(cube))}
+    values = [{name: set(column[[*runs.values()]]) for name, column in columns.items()} for runs in groups]
+    varied = [name for name in columns if len(set().union(*(value[name] for value in values))) > 1]
+    return [", ".join(f"{n}={next(iter(value[n]))}" for n in varied if len(value[n]) == 1) for value in values]
 
 
 def _judges(cube: xr.Dataset, wanted: Sequence[str]) -> np.ndarray:

@@ -1,14 +1,14 @@
 "use strict";
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-// Sort by a column: scores best first, then reversed; what has no score stays last.
+// Sort by a column: scores best first, factors in natural order, then reversed; what has no score stays last.
 all("table.scores").forEach((table) => all("thead th", table).forEach((head, column) => {
   head.firstElementChild.addEventListener("click", () => {
     const higher = head.dataset.higher;
     const first = higher === "1" ? "descending" : "ascending";
     const order = head.getAttribute("aria-sort") === first ? { ascending: "descending", descending: "ascending" }[first] : first;
     const sign = order === "ascending" ? 1 : -1;
-    const value = (row) => (higher === undefined ? row.cells[column].textContent : Number(row.cells[column].dataset.v));
+    const value = ({ cells: { [column]: cell } }) => (higher === undefined ? cell.dataset.rank ?? cell.textContent : Number(cell.dataset.v));
     const compare = (a, b) => (higher === undefined ? a.localeCompare(b, "en", { numeric: true }) : a - b || 0);
     const missing = (row) => higher !== undefined && Number.isNaN(value(row));
     all("thead th", table).forEach((other) => other.removeAttribute("aria-sort"));
@@ -51,9 +51,9 @@ all(".comparison").forEach((comparison) => {
   });
 });
 
-// Single out one configuration's lines while its name is pointed at.
+// Single out one configuration's lines, or one number's marks, while its name is pointed at.
 all(".legend li[data-c]").forEach((item) => {
-  const panels = item.parentElement.nextElementSibling;
+  const panels = item.closest("section").querySelector(".panels");
   const single = (on) => {
     panels.classList.toggle("focus", on);
     all(`g[data-c="${item.dataset.c}"]`, panels).forEach((line) => line.classList.toggle("on", on));
