@@ -11,10 +11,12 @@ import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from percept import contracts, hookspecs
 from percept.cli import cli
+from percept.execution.check import NOT_YET
 from percept.recipe.document import HEAD, body
 from percept.registry import HOOKS, registry
 from percept.schema import Component, Field, List, Section
@@ -30,7 +32,38 @@ CONTRACTS = {
     "dataset": contracts.Dataset,
     "degradation": contracts.Degradation,
 }
+SETTINGS: Any = {**cli.context_settings, "max_content_width": 110, "terminal_width": 110}
 NOTE = "<!-- written by docs/generate.py: `make docs` -->\n"
+
+
+MATRIX = """\
+## `matrix`
+
+Axes and their values: a recipe has a cell for each combination.
+
+```yaml
+matrix:
+  perceptual: [ms-ssim, {use: gmsd, label: gmsd-luma}]
+  seed: [0, 1]
+  exclude: [{perceptual: ms-ssim, seed: 1}]
+  include: [{perceptual: ssim}]
+```
+
+A value is a number or a text, or a map, which results call by its `label`, else by its `use`. `exclude` drops the cells
+that agree with an entry; each entry of `include` is one more, in which axes that it does not name take their first
+value. Placeholders say where the values go.
+
+## Placeholders
+
+| text | stands for |
+|---|---|
+| `${matrix.AXIS}` | the cell's value, all of it |
+| `${matrix.AXIS.KEY}` | what it has under that key, where it is a map; `label` is what results call it |
+| `${env:NAME}`, `${env:NAME:DEFAULT}` | the environment's value; without a default it must be there |
+| `$${` | `${` itself |
+
+They stand for values anywhere, alone or within a text; those of the environment in `matrix`, too. In `{ }` and `[ ]`
+YAML needs quotes around them: `{use: "${matrix.perceptual}"}`."""
 
 
 def pages() -> dict[str, str]:
@@ -48,8 +81,7 @@ def _page(title: str, parts: Iterator[str]) -> str:
 
 
 def _commands(command: click.Command, path: str, parent: click.Context | None = None) -> Iterator[str]:
-    context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, max_content_width=110)
-    context.terminal_width = 110
+    context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, **SETTINGS)
     yield f"## `{path}`\n\n```text\n{command.get_help(context)}\n```"
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
@@ -87,8 +119,11 @@ def _components() -> Iterator[str]:
 def _recipe() -> Iterator[str]:
     yield "Every key, its default, and what it means. `percept recipe schema` prints the same for editors."
     yield "## Head\n\n" + _table(HEAD, "")
+    yield MATRIX
     for name, field in body(SCHEMAS).fields.items():
         title = f"## `{name}`\n\n{field.doc}"
+        if name in NOT_YET:
+            title += ". **Not part of this version: a recipe with it is refused.**"
         section = _section(field)
         yield f"{title}\n\n{_table(section, '')}" if section else f"{title}; default `{field.default}`"
 

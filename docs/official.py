@@ -41,9 +41,9 @@ HEAD = """<!-- written by docs/official.py -->
 
 Values that the authors' own code gives for five pairs of TID2013, 512×384, and those of percept, pyiqa and piq at the
 same variant. The official ones were collected by IQA-PyTorch, mostly with four digits: a deviation of half of the last
-one is none. What distinguishes the variants is in [the reference](components.md); the same calls' time and memory are
-in [the measurements](../explanation/measurements.md). The last column is the greatest deviation from the first
-row of a metric.
+one is none. `percept plugins info NAME` says what the variant of each is; the same calls' time and memory are
+[beside other libraries'](../explanation/beside-other-libraries.md). The last column is the greatest deviation from the
+first row of a metric.
 
 - `mad`: the official row is pyiqa's own, so that its agreement says nothing. percept follows the authors' MATLAB code.
 - `vsi`: the official row is a port's; MATLAB's values differ from it by about .01.

@@ -97,6 +97,12 @@ def test_plan_tells_what_is_left(tmp_path: Path) -> None:
     assert not Path(store).exists()
 
 
+def test_schema_says_which_stages_are_refused() -> None:
+    properties = json.loads(percept("recipe", "schema").stdout)["properties"]
+    refused = [name for name, field in properties.items() if "refused" in field.get("description", "")]
+    assert refused == ["fit", "benchmark"]
+
+
 def test_schema_knows_the_installed_components() -> None:
     text = percept("recipe", "schema").stdout
     assert json.loads(text)["$schema"].startswith("https://json-schema.org/")
@@ -119,6 +125,29 @@ def test_debug_shows_the_traceback() -> None:
     done = percept("--debug", "plugins", "info", "nothing-like-it")
     assert "Traceback" in done.stderr
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize("words", [(), ("recipe",), ("cube",)])
+def test_without_a_command_help_is_printed_as_it_is(words: tuple[str, ...]) -> None:
+    done = percept(*words)
+    assert done.returncode == 2
+    assert done.stderr == percept(*words, "--help").stdout.rstrip() + "\n"
+
+
+def test_labels_with_commas_are_one_label() -> None:
+    from percept.cli.output import split_names
+
+    labels = ["ssim", "psnr(crop-border=4, 8-bit)", "clip(sizes=[1, 2], path=a (1), b)", "niqe"]
+    assert split_names(" ,".join(labels)) == labels
+    assert split_names("") == split_names(" , ") == []
+
+
+def test_recipes_are_listed_with_what_they_say_of_themselves() -> None:
+    listed = percept("recipe", "list").stdout.splitlines()
+    words = ["baseline", "bicubic", "enlargement,", "nothing", "trained"]
+    assert any(line.split() == words for line in listed)
+    shipped = json.loads(percept("recipe", "list", "--json").stdout)
+    assert [recipe for recipe in shipped if not recipe["summary"] or not Path(recipe["file"]).is_file()] == []
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])

@@ -17,6 +17,7 @@ from percept.execution.progress import PlainProgress
 from percept.execution.scores import Assessment, Held
 from percept.recipe import load
 from percept.stages.score import FAILED, NOT_APPLICABLE, NOT_RUN, OK
+from percept_store import Store, open_cube
 from PIL import Image
 
 from tests.execution.planning import BICUBIC, TRAINED, planned
@@ -146,3 +147,13 @@ def test_a_run_that_it_starts_from_and_asks_for_is_assessed_on_its_own_images(tm
     assert len(plan) == 2
     assert {cell.recipe for cell in plan} == {"both"}
     assert len({cell.test for cell in plan}) == 1
+
+
+def test_a_recipe_whose_runs_were_there_is_known_by_its_name(run: Run, tmp_path: Path) -> None:
+    run()
+    (tmp_path / "recipe.yaml").write_text(BICUBIC.replace("name: untrained", "name: judged"), "utf-8")
+    for _ in range(2):
+        assert run().status == "done"
+    store = Store(tmp_path / "store")
+    assert [r.header["recipe"] for r in store.ledger.records("membership")] == ["judged"]
+    assert open_cube(store)["recipes"].values.tolist() == ["untrained, judged"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from percept.cli.complete import assessors
+from percept.cli.complete import assessors, files, folders
 from percept.cli.outcome import say
 from percept.cli.output import write_text
 
@@ -21,8 +21,13 @@ _FORM_OF = {".json": "json", ".csv": "csv"}
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True)
-@click.option("--reference", metavar="PATH", help="Image for all, or folder or pattern of images of the same names.")
+@click.argument("paths", nargs=-1, required=True, shell_complete=files)
+@click.option(
+    "--reference",
+    metavar="PATH",
+    shell_complete=files,
+    help="Image for all, or folder or pattern of images of the same names.",
+)
 @click.option(
     "--with", "names", required=True, multiple=True, shell_complete=assessors, help="Assessors, separated by commas."
 )
@@ -39,7 +44,9 @@ _FORM_OF = {".json": "json", ".csv": "csv"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file, and print the means.")
-@click.option("--store", help="Keep the scores in this results store, and compute none that it holds.")
+@click.option(
+    "--store", shell_complete=folders, help="Keep the scores in this results store, and compute none that it holds."
+)
 @click.option("--name", "sets", multiple=True, help="Name of the set, in place of its folder's; one for each.")
 @click.option("--label", default="", help="Name of the images in the store; default: the references' folder.")
 @click.option(

@@ -12,7 +12,21 @@ def recipes(_context: click.Context, _parameter: click.Parameter, incomplete: st
     from percept.recipe import shipped
 
     names = [CompletionItem(name) for name in shipped() if name.startswith(incomplete)]
-    return [*names, CompletionItem(incomplete, type="file")]
+    return [CompletionItem(incomplete, type="file"), *names]  # bash forgets what comes before a file
+
+
+def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[object]:
+    """What the shell completes by itself: files and folders."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def folders(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[object]:
+    """The same, of folders alone."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
 
 
 def components(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:

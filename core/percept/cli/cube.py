@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from percept.cli.outcome import say, tell_damage
-from percept.cli.output import json_option, print_json, print_table, store_option
+from percept.cli.output import json_option, print_json, print_table, split_names, store_option
 
 _SHOWN = {"run": 12, "created": 19}  # characters
+_MEASURED = frozenset({"score", "mean", "std", "seconds"})  # columns that are no factors
 
 
 @click.group()
@@ -35,20 +36,29 @@ def list_runs(store: str, as_json: bool) -> None:
 @click.option("--by", default="", help="Factors to average over the others by, separated by commas.")
 @store_option
 @json_option
-def query(where: tuple[str, ...], assessors: str, by: str, store: str, as_json: bool) -> None:
-    """Print the scores of the runs that fit: percept cube query discriminator=none; with --by, their means."""
+def query(where: tuple[str, ...], assessors: str, by: str, store: str, as_json: bool) -> int:
+    """Print the scores of the runs that fit, with --by their means.
+
+    percept cube query discriminator=none --with psnr --by generator
+    """
     from percept_store import open_cube
     from percept_store import query as ask
 
-    frame = ask(open_cube(store), where=list(where), assessors=_split(assessors), by=_split(by))
+    frame = ask(open_cube(store), where=list(where), assessors=split_names(assessors), by=split_names(by))
     _print(frame.to_dict("records"), as_json)
+    if frame.empty:
+        say("percept: no scores fit; percept cube ls lists the runs")
+    return 1 if frame.empty else 0
 
 
 @cube.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @store_option
 def export(path: Path, store: str) -> None:
-    """Write all scores to PATH: .csv, .json, .parquet or .nc, by its suffix."""
+    """Write all scores to PATH.
+
+    Its suffix says how: .csv, .json, .parquet or .nc.
+    """
     from percept_store import export as write
     from percept_store import open_cube
 
@@ -60,7 +70,10 @@ def export(path: Path, store: str) -> None:
 @click.option("--out", default="report.html", show_default=True, type=click.Path(path_type=Path))
 @store_option
 def report(out: Path, store: str) -> None:
-    """Write one self-contained HTML page: scores, learning curves, trade-off, side-by-side crops."""
+    """Write one self-contained HTML page.
+
+    It has scores, learning curves, the trade-off, and side-by-side crops.
+    """
     from percept_store import Store
     from percept_store.report import write_report
 
@@ -71,7 +84,10 @@ def report(out: Path, store: str) -> None:
 @store_option
 @click.option("--rebuild", is_flag=True, help="Build all of it anew.")
 def refresh(store: str, rebuild: bool) -> None:
-    """Bring the cube up to date with the ledger; recipe run does it by itself."""
+    """Bring the cube up to date with the ledger.
+
+    recipe run does it by itself.
+    """
     from percept_store import Store
 
     opened = Store(store)
@@ -99,12 +115,12 @@ def _print(rows: list[dict[Any, Any]], as_json: bool) -> None:
 
 
 def _brief(name: str, value: Any) -> Any:
-    return value[: _SHOWN[name]] if name in _SHOWN else value
+    if name in _SHOWN:
+        return value[: _SHOWN[name]]
+    if name not in _MEASURED and isinstance(value, float) and value.is_integer():
+        return int(value)  # a factor with gaps, or with fractions elsewhere, is kept as floats
+    return value
 
 
 def _absent(value: Any) -> bool:
     return value is None or value == "" or value != value  # only NaN is not what it is
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -20,6 +20,9 @@ def guarded(command: click.Command) -> None:
         code = command.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # as click calls it since 8.2: its message is the help
+            say(error.format_message())
+            sys.exit(error.exit_code)
         context = getattr(error, "ctx", None)
         hint = f" ({context.command_path} --help)" if context else ""
         say(f"percept: {error.format_message()}{hint}")

@@ -11,9 +11,16 @@ from typing import Any
 
 import click
 
+from percept.cli.complete import folders
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 store_option = click.option(
-    "--store", default="store", show_default=True, envvar="PERCEPT_STORE", help="Folder or URL of the results store."
+    "--store",
+    default="store",
+    show_default=True,
+    envvar="PERCEPT_STORE",
+    shell_complete=folders,
+    help="Folder or URL of the results store.",
 )
 
 
@@ -47,6 +54,18 @@ def table_lines(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) 
             for text, width, column in zip(line, widths, columns, strict=True)
         )
         yield "  ".join(padded).rstrip()
+
+
+def split_names(text: str) -> list[str]:
+    """At commas, but for those in brackets, which belong to a label: `psnr(crop-border=4, 8-bit)`."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from percept.registry import Component, Plugin
 
 KINDS = ("generator", "discriminator", "fidelity_loss", "assessor", "dataset", "degradation")
+METRICS = ("fidelity_loss", "assessor")
 kind_option = click.option("--kind", type=click.Choice(KINDS), help="Only this kind of component.")
 
 
@@ -29,7 +30,10 @@ def plugins() -> None:
 @click.option("--timings", is_flag=True, help="Show how long each plugin took to import.")
 @json_option
 def list_plugins(kind: str | None, timings: bool, as_json: bool) -> None:
-    """List components by plugin; what is wrong with a plugin stands beside it."""
+    """List components, and the plugins that do not work.
+
+    What is wrong with a plugin goes to stderr.
+    """
     from percept.registry import registry
 
     found = registry()
@@ -54,7 +58,10 @@ def list_plugins(kind: str | None, timings: bool, as_json: bool) -> None:
 @kind_option
 @json_option
 def info(name: str, kind: str | None, as_json: bool) -> None:
-    """Describe the components called NAME: formula, source, variant, parameters, weights, licence."""
+    """Describe the components called NAME.
+
+    Formula, source, variant, parameters, weights, licence.
+    """
     found = _named(name, kind)
     if as_json:
         print_json([_described(c) for c in found])
@@ -73,7 +80,10 @@ def info(name: str, kind: str | None, as_json: bool) -> None:
 @kind_option
 @json_option
 def check(name: str, parameters: tuple[str, ...], kind: str | None, as_json: bool) -> int:
-    """Run the conformance suite on the components called NAME: percept plugins check folder path=photos."""
+    """Run the conformance suite on the components called NAME.
+
+    percept plugins check folder path=photos
+    """
     from percept.testing import run_component
 
     given = dict(_parameter(text) for text in parameters)
@@ -82,8 +92,10 @@ def check(name: str, parameters: tuple[str, ...], kind: str | None, as_json: boo
         results = run_component(component, **given)
         rows += [{"kind": component.spec.kind, **dataclasses.asdict(result)} for result in results]
     print_json(rows) if as_json else print_table(rows, ("kind", "check", "status", "reason"))
-    bad = [row for row in rows if row["status"] in ("failed", "unexpected-pass")]
-    say(f"{name}: {len(rows) - len(bad)} of {len(rows)} checks as they should be")
+    bad = sum(row["status"] in ("failed", "unexpected-pass") for row in rows)
+    skipped = sum(row["status"] == "skipped" for row in rows)
+    but = f", {skipped} skipped" if skipped else ""
+    say(f"{name}: {len(rows) - bad - skipped} of {len(rows)} checks as they should be{but}")
     return 1 if bad else 0
 
 
@@ -91,12 +103,27 @@ def check(name: str, parameters: tuple[str, ...], kind: str | None, as_json: boo
 @click.argument("name")
 @click.option("--into", default=".", show_default=True, type=click.Path(path_type=Path), help="Folder to write it in.")
 def new(name: str, into: Path) -> None:
-    """Start a plugin for a metric called NAME: a working package, to be made your own."""
+    """Start a plugin for a metric called NAME.
+
+    A working package, to be made your own.
+    """
     from percept.scaffold import new_plugin
 
+    _refuse_taken(name)
     for path in new_plugin(name, into):
         click.echo(path)
     say(f"next: pip install -e {into / f'percept-{name}'} && percept plugins check {name}")
+
+
+def _refuse_taken(name: str) -> None:
+    from percept.errors import InputError
+    from percept.registry import registry
+
+    for plugin in registry().plugins:
+        what = [s.kind.replace("_", " ") for s in plugin.specs if s.name == name and s.kind in METRICS]
+        if what or plugin.distribution == f"percept-{name}":
+            has = f"{plugin.distribution} has {' and '.join(what)} '{name}'" if what else f"percept-{name} is installed"
+            raise InputError(f"plugins new: {has}; choose another name")
 
 
 def _named(name: str, kind: str | None) -> list[Component]:

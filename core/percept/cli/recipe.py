@@ -22,7 +22,12 @@ set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value: --set optimize.steps=50."
 )
 jobs_option = click.option(
-    "--jobs", "-j", default=1, show_default=True, type=click.IntRange(0), help="Cells at a time, on GPUs of their own."
+    "--jobs",
+    "-j",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Cells at a time, on GPUs of their own; 0: one by one in this process, for debuggers.",
 )
 
 
@@ -35,10 +40,10 @@ def recipe() -> None:
 @json_option
 def list_recipes(as_json: bool) -> None:
     """List the recipes that installed packages ship."""
-    from percept.recipe import shipped
+    from percept.recipe import shipped, summary_of
 
-    rows = [{"recipe": name, "file": str(path)} for name, path in shipped().items()]
-    print_json(rows) if as_json else print_table(rows)
+    rows = [{"recipe": n, "summary": summary_of(path), "file": str(path)} for n, path in shipped().items()]
+    print_json(rows) if as_json else print_table(rows, ("recipe", "summary"))
 
 
 @recipe.command()
@@ -46,7 +51,7 @@ def list_recipes(as_json: bool) -> None:
 @set_option
 @store_option
 @jobs_option
-@click.option("--retry-failed", is_flag=True, help="Try again what diverged before.")
+@click.option("--retry-failed", is_flag=True, help="Try again what diverged before, and scores that failed.")
 @json_option
 def run(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, retry_failed: bool, as_json: bool) -> int:
     """Do what RECIPE asks for and the store does not hold yet."""
@@ -64,7 +69,7 @@ def run(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, retry_fa
 @set_option
 @json_option
 def check(recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Report every mistake of RECIPE, each with its line and column."""
+    """Report every mistake of RECIPE, with line and column."""
     from percept.execution.check import load_checked
 
     loaded = load_checked(recipe, overrides)
@@ -82,7 +87,10 @@ def check(recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
 @click.option("--timing/--no-timing", default=True, show_default=True, help="Time a few steps of each configuration.")
 @json_option
 def plan(recipe: str, overrides: tuple[str, ...], store: str, jobs: int, timing: bool, as_json: bool) -> None:
-    """Print the cells of RECIPE, what is done already, and how long the rest will take."""
+    """Print the cells of RECIPE and what is left to do.
+
+    Also how long that will take.
+    """
     from percept_store import Store
 
     from percept.execution.check import load_checked
@@ -124,7 +132,11 @@ def show(recipe: str, overrides: tuple[str, ...], cell: int | None, as_json: boo
 
 @recipe.command()
 def schema() -> None:
-    """Print a JSON Schema of recipes, with the installed components, for editors."""
+    """Print a JSON Schema of recipes, for editors.
+
+    It knows the installed components.
+    """
+    from percept.execution.check import NOT_YET
     from percept.recipe import json_schema
     from percept.registry import registry
     from percept.stages import SCHEMAS
@@ -132,7 +144,11 @@ def schema() -> None:
     names: dict[str, list[str]] = {}
     for component in registry().components():
         names.setdefault(component.spec.kind, []).append(component.spec.name)
-    print_json(json_schema(names, SCHEMAS))
+    schema = json_schema(names, SCHEMAS)
+    for stage in NOT_YET:
+        of_stage = schema["properties"][stage]
+        of_stage["description"] = f"{of_stage.get('description', stage)}; not part of this version: refused"
+    print_json(schema)
 
 
 def _planned(cell: PlannedCell, timed: float | str | None) -> dict[str, Any]:
@@ -171,6 +187,8 @@ def _summary(outcomes: list[Outcome], store: str) -> None:
             context = click.get_current_context().find_root()
             if context.obj["debug"] and outcome.traceback:
                 say(outcome.traceback)
+    if unscored := sum(outcome.failed_scores for outcome in outcomes):
+        parts.append(f"{_count(unscored, 'score')} failed (--retry-failed tries again)")
     say(f"{_count(len(outcomes), 'cell')}: {', '.join(parts)}; cube: {store}/cube.zarr")
 
 

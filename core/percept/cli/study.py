@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from percept.cli.output import json_option, print_json, print_table, store_option
+from percept.cli.output import json_option, print_json, print_table, split_names, store_option
 
 
 @click.group()
@@ -13,17 +13,21 @@ def study() -> None:
 
 
 @study.command()
-@click.option("--judges", default="", help="Assessors that judge what was optimised; default: all.")
+@click.option(
+    "--judges", default="", help="Assessors that judge what was optimised, separated by commas; default: all."
+)
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(2), help="Draws of the bootstrap.")
 @store_option
 @json_option
 def asymmetry(judges: str, resamples: int, store: str, as_json: bool) -> None:
-    """Does a good assessor make a good objective? Needs, in one store: percept recipe run recover, and ladders."""
+    """Does a good assessor make a good objective?
+
+    Needs, in one store: percept recipe run recover, and ladders.
+    """
     from percept_store import open_cube
     from percept_store.studies.asymmetry import asymmetry as ask
 
-    chosen = [part.strip() for part in judges.split(",") if part.strip()]
-    answer = ask(open_cube(store), chosen, resamples)
+    answer = ask(open_cube(store), split_names(judges), resamples)
     if as_json:
         print_json(answer.as_dict())
         return

@@ -13,13 +13,13 @@ from percept.stages.record import now
 
 
 def note_memberships(store: Store, snapshot: Snapshot, cells: Sequence[PlannedCell]) -> None:
-    """Put a record of kind `membership` for each cell whose run exists but lacks this recipe's factors."""
+    """Put a record of kind `membership` for each cell whose run exists but lacks this recipe's name or factors."""
     for cell in cells:
         if cell.key not in snapshot.runs:
             continue
         factors = {**factors_of(cell.config), **cell.factors}
         known = [snapshot.runs[cell.key], *snapshot.memberships.get(cell.key, [])]
-        if any(factors.items() <= header["factors"].items() for header in known):
+        if any(cell.recipe == h["recipe"] and factors.items() <= h["factors"].items() for h in known):
             continue
         header = {"created": now(), "recipe": cell.recipe, "factors": factors}
         store.ledger.put(Record(kind="membership", key=cell.key, header=header))

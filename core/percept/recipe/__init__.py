@@ -6,9 +6,9 @@ with its matrix (`axes`, `matrix`); then, for each cell, placeholders are filled
 """
 
 from percept.recipe.cell import Cell, Recipe
-from percept.recipe.find import find, shipped
+from percept.recipe.find import find, shipped, summary_of
 from percept.recipe.load import load
 from percept.recipe.schema_json import json_schema
 from percept.recipe.show import show
 
-__all__ = ["Cell", "Recipe", "find", "json_schema", "load", "shipped", "show"]
+__all__ = ["Cell", "Recipe", "find", "json_schema", "load", "shipped", "show", "summary_of"]

@@ -49,6 +49,12 @@ def shipped() -> dict[str, Path]:
     return found
 
 
+def summary_of(path: Path) -> str:
+    """What the recipe says of itself, or nothing: read line by line, since a listing resolves no recipe."""
+    lines = path.read_text("utf-8").splitlines()
+    return next((line.partition(":")[2].strip().strip("\"'") for line in lines if line.startswith("summary:")), "")
+
+
 def display(path: Path) -> str:
     """How messages name a file: relative to the current folder where it lies in it."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links, which are the user's names

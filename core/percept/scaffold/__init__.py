@@ -1,4 +1,4 @@
-"""A new metric plugin, ready to install: five files, of which one is interesting."""
+"""A new metric plugin, ready to install: six files, of which one is interesting."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def new_plugin(name: str, parent: Path) -> list[Path]:
         text = (files("percept.scaffold") / "template" / f"{source}.tmpl").read_text("utf-8")
         path.write_text(Template(text).substitute(words), "utf-8")
         written.append(path)
-    (root / "src" / words["package"] / "py.typed").touch()
-    return written
+    typed = root / "src" / words["package"] / "py.typed"
+    typed.touch()
+    return [*written, typed]
 
 
 def _words(name: str) -> dict[str, str]:

@@ -28,7 +28,8 @@ def query(
 
     chosen = selection.select_runs(cube, _conditions(where))
     if assessors:
-        chosen = chosen.isel(assessor=[selection.find_assessor(chosen, name) for name in dict.fromkeys(assessors)])
+        places = dict.fromkeys(selection.find_assessor(chosen, name) for name in assessors)
+        chosen = chosen.isel(assessor=list(places))
     if by:
         return PerceptAccessor(chosen).table(by)
     return tables.cells(chosen, selection.varying(cube))
