@@ -80,6 +80,8 @@ def train(job: Job, trainer: Trainer, curves: Curves, validation: Validation | N
             for name, part in parts.items():
                 part.load_state_dict(state[name])
             earlier = state["seconds"]
+        except torch.OutOfMemoryError:  # a RuntimeError as well, and no fault of the checkpoint
+            raise
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise PerceptError(f"{path}: not this version's checkpoint; delete it to begin afresh ({error})") from error
         job.emit({"event": "resumed", "step": trainer.step})

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from percept.contracts import Dataset
-from percept.errors import InputError
 from percept.registry import registry
 from percept.specs import AssessorSpec, Kind
 from percept.stages.build import build_dataset, build_degrade
@@ -31,17 +30,13 @@ from percept.training.whole_images import WholeImages
 def build_sampler(job: Job) -> PatchSampler | WholeImages:
     """Patches of `data.train`, or the test images themselves where they are their own generator.
 
-    Raises InputError where several processes cannot share a batch, DataError if the images do not serve.
+    Raises DataError if the images do not serve.
     """
     config, group = job.config["optimize"], job.runtime.group
     degrade = build_degrade(job.config["data"]["degrade"])
     dataset = build_dataset(job.config["data"][learns_from(job.config)])
     if learns_from(job.config) == "test":
-        if group.size > 1:
-            raise InputError("runtime.processes: images that are their own generator have no batch to share; make it 1")
         return WholeImages(dataset, degrade)
-    if config["batch"] % group.size:
-        raise InputError(f"optimize.batch {config['batch']} is no multiple of runtime.processes {group.size}")
     seed = seed_of(job.config["seed"], "patches")
     truths, negative = _ground_truths(job), bool(config["ground-truth"]["negative"])
     sizes = (config["patch"], config["batch"], config["augment"])
